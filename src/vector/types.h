@@ -1,0 +1,84 @@
+// The words of the vector layer: metrics, element types, and the format of the compact codes the graph is
+// walked on. Numbers are written to disk (FORMAT): never renumber.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace nearlite {
+
+/// Distance functions; smaller is nearer for all of them.
+enum class Metric : std::uint8_t {
+  kCosine = 1,   ///< 1 - cos(a, b), in [0, 2]; 1 when either vector is zero
+  kL2 = 2,       ///< Euclidean distance (square root taken)
+  kIp = 3,       ///< negative inner product
+  kL1 = 4,       ///< sum of absolute differences
+  kHamming = 5,  ///< number of differing bits
+};
+
+/// How a component is stored in a row.
+enum class ElementType : std::uint8_t { kFloat32 = 1, kFloat16 = 2, kBFloat16 = 3, kInt8 = 4, kBit = 5 };
+
+inline constexpr std::uint32_t kDimMax = 16'384;
+
+/// Bytes of one stored vector; bits are packed eight to a byte, lowest bit first.
+[[nodiscard]] constexpr std::size_t vector_bytes(ElementType type, std::size_t dim) noexcept {
+  switch (type) {
+    case ElementType::kFloat32: return dim * 4;
+    case ElementType::kFloat16:
+    case ElementType::kBFloat16: return dim * 2;
+    case ElementType::kInt8: return dim;
+    case ElementType::kBit: return (dim + 7) / 8;
+  }
+  return 0;
+}
+
+/// SQL names, the same in every surface: cosine, l2, ip, l1, hamming; float, float16, bfloat16, int8, bit.
+[[nodiscard]] std::string_view name_of(Metric metric) noexcept;
+[[nodiscard]] std::string_view name_of(ElementType type) noexcept;
+[[nodiscard]] std::optional<Metric> find_metric(std::string_view name) noexcept;
+[[nodiscard]] std::optional<ElementType> find_element_type(std::string_view name) noexcept;
+
+/// What a code is and how two codes are compared. The comparison of two codes is a 32-bit unsigned key,
+/// smaller is nearer, the same number on every CPU.
+enum class CodeKind : std::uint8_t {
+  kInt8Global = 1,     ///< cosine: rotated unit vectors, one scale for all; key = |a|^2 + |b|^2 - 2ab in integers
+  kInt8ScaledL2 = 2,   ///< l2: rotated, centred, a scale per vector; key = sortable(|a|^2 + |b|^2 - 2 sa sb ab)
+  kInt8ScaledDot = 3,  ///< ip: rotated, a scale per vector; key = sortable(-sa sb ab)
+  kFloatL2 = 4,        ///< l2, and cosine on unit vectors; float32 in a fixed summation order
+  kFloatDot = 5,       ///< ip; float32 in a fixed summation order
+  kFloatL1 = 6,        ///< l1; float32 in a fixed summation order
+  kBits = 7,           ///< hamming; key = number of differing bits
+};
+
+/// Shape of the codes of one index. Codes are padded with zeros to a multiple of 64 bytes and start on
+/// 64-byte boundaries; int8 kinds are stored as unsigned bytes (value + 128; the padding is value 0, byte 128).
+struct CodeFormat {
+  CodeKind kind = CodeKind::kInt8Global;
+  std::uint32_t dim = 0;             ///< components of the original vector
+  std::uint32_t code_bytes = 0;      ///< multiple of 64
+  std::uint32_t residual_bytes = 0;  ///< second plane, same length as the code for int8 kinds, else 0
+};
+
+/// Two numbers a comparison needs beside the code. kInt8Global: a unused, b = sum of squares of the code.
+/// kInt8Scaled*: a = bits of float scale, b = bits of float squared norm (of the decoded code).
+/// Float and bit kinds: unused, zero.
+struct CodeInfo {
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+};
+
+/// A code prepared for being compared with many others. `data` holds, for int8 kinds, signed bytes
+/// (value, not value + 128); for the others the code itself. It is 64-byte aligned and code_bytes long.
+struct QueryCode {
+  const std::byte* data = nullptr;
+  CodeInfo info;
+  std::int32_t offset = 0;  ///< int8 kinds: 128 * sum of the signed bytes, subtracted from u8 x s8 products
+};
+
+/// The comparison key of float distances: a total order of floats as unsigned integers.
+[[nodiscard]] std::uint32_t sortable_key(float distance) noexcept;
+
+}  // namespace nearlite
