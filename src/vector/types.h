@@ -1,7 +1,8 @@
-// The words of the vector layer: metrics, element types, and the format of the compact codes the graph is
-// walked on. Numbers are written to disk (FORMAT): never renumber.
+// The words of the vector layer: metrics, element types, and the format of the compact codes the
+// graph is walked on. Numbers are written to disk (FORMAT): never renumber.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,7 +20,16 @@ enum class Metric : std::uint8_t {
 };
 
 /// How a component is stored in a row.
-enum class ElementType : std::uint8_t { kFloat32 = 1, kFloat16 = 2, kBFloat16 = 3, kInt8 = 4, kBit = 5 };
+enum class ElementType : std::uint8_t {
+  kFloat32 = 1,
+  kFloat16 = 2,
+  kBFloat16 = 3,
+  kInt8 = 4,
+  kBit = 5
+};
+
+/// Whether the graph is walked on compact codes (option quantize=).
+enum class Quantize : std::uint8_t { kInt8 = 1, kNone = 2 };
 
 inline constexpr std::uint32_t kDimMax = 16'384;
 
@@ -35,17 +45,22 @@ inline constexpr std::uint32_t kDimMax = 16'384;
   return 0;
 }
 
-/// SQL names, the same in every surface: cosine, l2, ip, l1, hamming; float, float16, bfloat16, int8, bit.
+/// SQL names, the same in every surface: cosine, l2, ip, l1, hamming; float, float16, bfloat16,
+/// int8, bit.
 [[nodiscard]] std::string_view name_of(Metric metric) noexcept;
 [[nodiscard]] std::string_view name_of(ElementType type) noexcept;
+[[nodiscard]] std::string_view name_of(Quantize quantize) noexcept;  // int8, none
 [[nodiscard]] std::optional<Metric> find_metric(std::string_view name) noexcept;
 [[nodiscard]] std::optional<ElementType> find_element_type(std::string_view name) noexcept;
+[[nodiscard]] std::optional<Quantize> find_quantize(std::string_view name) noexcept;
 
-/// What a code is and how two codes are compared. The comparison of two codes is a 32-bit unsigned key,
-/// smaller is nearer, the same number on every CPU.
+/// What a code is and how two codes are compared. The comparison of two codes is a 32-bit unsigned
+/// key, smaller is nearer, the same number on every CPU.
 enum class CodeKind : std::uint8_t {
-  kInt8Global = 1,     ///< cosine: rotated unit vectors, one scale for all; key = |a|^2 + |b|^2 - 2ab in integers
-  kInt8ScaledL2 = 2,   ///< l2: rotated, centred, a scale per vector; key = sortable(|a|^2 + |b|^2 - 2 sa sb ab)
+  kInt8Global = 1,     ///< cosine: rotated unit vectors, one scale for all;
+                       ///< key = |a|^2 + |b|^2 - 2ab in integers
+  kInt8ScaledL2 = 2,   ///< l2: rotated, centred, a scale per vector;
+                       ///< key = sortable(|a|^2 + |b|^2 - 2 sa sb ab)
   kInt8ScaledDot = 3,  ///< ip: rotated, a scale per vector; key = sortable(-sa sb ab)
   kFloatL2 = 4,        ///< l2, and cosine on unit vectors; float32 in a fixed summation order
   kFloatDot = 5,       ///< ip; float32 in a fixed summation order
@@ -53,32 +68,62 @@ enum class CodeKind : std::uint8_t {
   kBits = 7,           ///< hamming; key = number of differing bits
 };
 
-/// Shape of the codes of one index. Codes are padded with zeros to a multiple of 64 bytes and start on
-/// 64-byte boundaries; int8 kinds are stored as unsigned bytes (value + 128; the padding is value 0, byte 128).
+/// Shape of the codes of one index. Codes are padded with zeros to a multiple of 64 bytes and start
+/// on 64-byte boundaries; int8 kinds are stored as unsigned bytes (value + 128; the padding is
+/// value 0, byte 128).
 struct CodeFormat {
   CodeKind kind = CodeKind::kInt8Global;
   std::uint32_t dim = 0;             ///< components of the original vector
   std::uint32_t code_bytes = 0;      ///< multiple of 64
-  std::uint32_t residual_bytes = 0;  ///< second plane, same length as the code for int8 kinds, else 0
+  std::uint32_t residual_bytes = 0;  ///< second plane, as long as the code; 0 but for int8 kinds
 };
 
-/// Two numbers a comparison needs beside the code. kInt8Global: a unused, b = sum of squares of the code.
-/// kInt8Scaled*: a = bits of float scale, b = bits of float squared norm (of the decoded code).
-/// Float and bit kinds: unused, zero.
+/// Two numbers a comparison needs beside the code. kInt8Global: a unused, b = sum of squares of the
+/// code. kInt8Scaled*: a = bits of float scale, b = bits of float squared norm (of the decoded
+/// code). Float and bit kinds: unused, zero.
 struct CodeInfo {
   std::uint32_t a = 0;
   std::uint32_t b = 0;
 };
 
 /// A code prepared for being compared with many others. `data` holds, for int8 kinds, signed bytes
-/// (value, not value + 128); for the others the code itself. It is 64-byte aligned and code_bytes long.
+/// (value, not value + 128); for the others the code itself. It is 64-byte aligned and code_bytes
+/// long.
 struct QueryCode {
   const std::byte* data = nullptr;
   CodeInfo info;
-  std::int32_t offset = 0;  ///< int8 kinds: 128 * sum of the signed bytes, subtracted from u8 x s8 products
+  std::int32_t offset =
+      0;  ///< int8 kinds: 128 * sum of the signed bytes, subtracted from u8 x s8 products
 };
 
 /// The comparison key of float distances: a total order of floats as unsigned integers.
-[[nodiscard]] std::uint32_t sortable_key(float distance) noexcept;
+/// sortable_key(0.0f) is 0x80000000: see equal_codes_key().
+[[nodiscard]] inline std::uint32_t sortable_key(float distance) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(distance);
+  const std::uint32_t flip = (bits >> 31) != 0 ? 0xFFFF'FFFFu : 0x8000'0000u;
+  return bits ^ flip;
+}
+
+/// The key of two equal codes, where all equal codes have the same key and it is the smallest of
+/// all keys. Inner products have no such key. kInt8Global and kBits: only equal codes have it; the
+/// float-keyed kinds may also give it to codes that differ by less than float rounding.
+[[nodiscard]] constexpr std::optional<std::uint32_t> equal_codes_key(CodeKind kind) noexcept {
+  switch (kind) {
+    case CodeKind::kInt8Global:
+    case CodeKind::kBits: return 0u;
+    case CodeKind::kInt8ScaledL2:
+    case CodeKind::kFloatL2:
+    case CodeKind::kFloatL1: return 0x8000'0000u;
+    case CodeKind::kInt8ScaledDot:
+    case CodeKind::kFloatDot: break;
+  }
+  return std::nullopt;
+}
+
+/// True for the kinds whose codes are bytes of value + 128 compared by integer inner products.
+[[nodiscard]] constexpr bool is_int8(CodeKind kind) noexcept {
+  return kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2 ||
+         kind == CodeKind::kInt8ScaledDot;
+}
 
 }  // namespace nearlite

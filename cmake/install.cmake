@@ -1,0 +1,24 @@
+# `cmake --install`: the extension, the command, the static library with its headers, and the two
+# descriptions consumers look for (nearlite-config.cmake, nearlite.pc).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/nearlite)
+install(TARGETS nearlite_module LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS nearlite_static EXPORT nearlite-targets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(TARGET nearlite_cli)
+  install(TARGETS nearlite_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(EXPORT nearlite-targets NAMESPACE nearlite:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/nearlite-config.cmake.in nearlite-config.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(nearlite-config-version.cmake COMPATIBILITY SameMinorVersion)
+# ${pcfiledir} in the template is pkg-config's own: it stays right after `cmake --install --prefix`.
+file(RELATIVE_PATH pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/nearlite.pc.in nearlite.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/nearlite-config.cmake
+  ${PROJECT_BINARY_DIR}/nearlite-config-version.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/nearlite.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,62 @@
+#include "base/aligned.h"
+
+#include <cstring>
+#include <new>
+#include <string>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace nearlite {
+namespace {
+
+// Below two huge pages there is little to gain, and a buffer that is touched sparsely would cost
+// more memory.
+[[maybe_unused]] constexpr std::size_t kHugeBytesMin = std::size_t{4} << 20;
+
+}  // namespace
+
+Status AlignedBuffer::allocate(std::size_t bytes, Pages pages) {
+  reset();
+  if (bytes == 0) return {};
+#if defined(__linux__)
+  if (pages == Pages::kHuge && bytes >= kHugeBytesMin) {
+    void* mapping =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping != MAP_FAILED) {
+      // Advice: where the system has no huge pages the memory works all the same.
+      static_cast<void>(::madvise(mapping, bytes, MADV_HUGEPAGE));
+      data_ = static_cast<std::byte*>(mapping);
+      bytes_ = bytes;
+      mapped_ = true;
+      return {};
+    }
+  }
+#else
+  static_cast<void>(pages);
+#endif
+  void* memory = ::operator new (bytes, std::align_val_t{kAlignment}, std::nothrow);
+  if (memory == nullptr) {
+    return Status(Code::kNoMemory, "cannot allocate " + std::to_string(bytes) + " bytes");
+  }
+  std::memset(memory, 0, bytes);
+  data_ = static_cast<std::byte*>(memory);
+  bytes_ = bytes;
+  return {};
+}
+
+void AlignedBuffer::reset() noexcept {
+#if defined(__linux__)
+  if (mapped_) {
+    ::munmap(data_, bytes_);
+    data_ = nullptr;
+  }
+#endif
+  if (data_ != nullptr) ::operator delete (data_, std::align_val_t{kAlignment});
+  data_ = nullptr;
+  bytes_ = 0;
+  mapped_ = false;
+}
+
+}  // namespace nearlite

@@ -1,0 +1,267 @@
+// Linking of new nodes: INSERT of Malkov & Yashunin 2018 (algorithm 1) for batches of nodes.
+//
+// A batch is linked in three steps, so that the result does not depend on threads:
+//  1. Choose (parallel): every node searches the graph as it stood before the batch, and is compared with all nodes
+//     of the batch before it. The heuristic picks its own lists.
+//  2. Place (one thread, ascending ids): every node gets a parent in the spanning tree and its own lists.
+//  3. Answer (parallel by list): every list that was named gets the back-links, in ascending order.
+// Batches grow with the graph: a node searches at least 8/9 of what it would see if all were linked one by one.
+//
+// Who replays this from rows (load.cc, apply.cc) starts with the own lists and does step 3 only.
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <vector>
+
+#include "base/try.h"
+#include "graph/change_impl.h"
+#include "graph/neighbors.h"
+#include "graph/parallel.h"
+#include "graph/search_context.h"
+#include "graph/tree.h"
+
+namespace nearlite {
+
+namespace {
+
+constexpr std::size_t kBatchMax = 1024;
+constexpr std::uint64_t kOneByOneBelow = 16;  ///< a graph this small is grown node by node
+
+std::size_t batch_size(std::uint64_t linked, std::size_t remaining) {
+  if (linked < kOneByOneBelow) return 1;
+  return std::min(remaining, static_cast<std::size_t>(std::min<std::uint64_t>(linked / 8, kBatchMax)));
+}
+
+// What step 1 decides for one node.
+struct Choice {
+  std::vector<std::vector<NodeId>> own;    // per level
+  std::vector<std::uint64_t> candidates;   // level 0, packed, ascending: for the parent
+};
+
+struct Worker {
+  WalkScratch walk;
+  PruneScratch prune;
+  Selection selection;
+  CodeBuffer query;
+  std::vector<std::uint64_t> candidates;
+  std::vector<NodeId> mates;
+  std::vector<std::uint32_t> keys;
+};
+
+// One list that gets back-links: tasks [first, last) of the batch.
+struct Group {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  Link* list = nullptr;
+};
+
+struct Answer {
+  NodeId target = kNodeNone;
+  unsigned level = 0;
+  NodeId added = kNodeNone;
+  friend auto operator<=>(const Answer&, const Answer&) = default;
+};
+
+class Linker {
+ public:
+  Linker(GraphChange::Impl& change, const LinkOptions& options) : change_(change), options_(options) {}
+  Status run();
+
+ private:
+  void choose(std::span<const NodeId> batch, std::size_t index, Worker& worker);
+  void collect(const QueryCode& query, std::span<const NodeId> earlier, unsigned level, bool was_walked,
+               Worker& worker) const;
+  void select_own(NodeId node, Worker& worker, std::vector<NodeId>& own) const;
+  void place(NodeId node, Choice& choice);
+  Status answer(std::span<const NodeId> batch, unsigned thread_count);
+  Status link_batch(std::span<const NodeId> batch);
+
+  GraphChange::Impl& change_;
+  const LinkOptions& options_;
+  std::vector<Worker> workers_;
+  std::vector<Choice> choices_;
+  std::vector<Answer> answers_;
+};
+
+// Candidates of one level, live ones if there is any: what the walk met, and the nodes of the batch with a lower id.
+void Linker::collect(const QueryCode& query, std::span<const NodeId> earlier, unsigned level, bool was_walked,
+                     Worker& worker) const {
+  const Graph::Impl& graph = change_.graph;
+  std::vector<std::uint64_t>& candidates = worker.candidates;
+  candidates.clear();
+  std::uint64_t bound = std::numeric_limits<std::uint64_t>::max();
+  if (was_walked) {
+    for (std::uint32_t i = 0; i < worker.walk.pool_size; ++i) {
+      const std::uint64_t packed = worker.walk.pool[i] & ~std::uint64_t{1};
+      if (!change_.is_dead(id_of(packed))) candidates.push_back(packed);
+    }
+    if (worker.walk.pool_size == worker.walk.ef) bound = worker.walk.pool[worker.walk.pool_size - 1];
+  }
+  worker.mates.clear();
+  for (const NodeId id : earlier) {
+    if (graph.state(id).level >= level) worker.mates.push_back(id);
+  }
+  worker.keys.resize(worker.mates.size() + 4);
+  graph.kernels->keys(graph, query, worker.mates.data(), worker.mates.size(), worker.keys.data());
+  const bool all = candidates.empty();  // a far mate that lives is better than none
+  for (std::size_t i = 0; i < worker.mates.size(); ++i) {
+    const std::uint64_t packed = pack(worker.keys[i], worker.mates[i]);
+    if (all || packed < bound) candidates.push_back(packed);
+  }
+  if (candidates.empty() && was_walked) {  // all dead: they still route
+    for (std::uint32_t i = 0; i < worker.walk.pool_size; ++i) {
+      candidates.push_back(worker.walk.pool[i] & ~std::uint64_t{1});
+    }
+  }
+  std::sort(candidates.begin(), candidates.end());
+}
+
+void Linker::select_own(NodeId node, Worker& worker, std::vector<NodeId>& own) const {
+  const Graph::Impl& graph = change_.graph;
+  Selection& selection = worker.selection;
+  selection.prepare(graph, graph.capacity0 + 1);
+  selection.center = node;
+  selection.candidates = worker.candidates.data();
+  selection.candidate_count = static_cast<std::uint32_t>(worker.candidates.size());
+  selection.is_protected = nullptr;
+  selection.kept_max = graph.options.m;
+  selection.fill_to = graph.options.m / 2;
+  graph.kernels->select(graph, selection);
+  own.assign(selection.kept.begin(), selection.kept.begin() + selection.kept_count);
+  std::sort(own.begin(), own.end());
+}
+
+void Linker::choose(std::span<const NodeId> batch, std::size_t index, Worker& worker) {
+  const Graph::Impl& graph = change_.graph;
+  const NodeId node = batch[index];
+  const unsigned level_max = graph.state(node).level;
+  worker.query.ensure(graph.options.format.code_bytes);
+  const QueryCode query = graph.kernels->prepare(graph, node, worker.query.data());
+  const WalkView view = change_.view();
+  unsigned walk_levels = 0;  // levels below this one are walked
+  std::uint64_t start = 0;
+  if (view.entry != kNodeNone) {
+    walk_levels = std::min<unsigned>(level_max, graph.state(view.entry).level) + 1;
+    start = nearest_entry(view, query, walk_levels - 1);
+    worker.walk.prepare(graph, view.limit, graph.options.ef_construction);
+  }
+  Choice& choice = choices_[index];
+  choice.own.assign(level_max + 1, {});
+  for (unsigned level = level_max + 1; level-- > 0;) {
+    const bool is_walked = level < walk_levels;
+    if (is_walked) {
+      graph.kernels->walk(view, query, level, start, worker.walk);
+      start = worker.walk.pool[0] & ~std::uint64_t{1};
+    }
+    collect(query, batch.first(index), level, is_walked, worker);
+    select_own(node, worker, choice.own[level]);
+  }
+  choice.candidates.assign(worker.candidates.begin(), worker.candidates.end());
+}
+
+void Linker::place(NodeId node, Choice& choice) {
+  Graph::Impl& graph = change_.graph;
+  NodeState& state = graph.state(node);
+  NodeId parent = kNodeNone;
+  if (!choice.candidates.empty()) {
+    parent = choose_parent(change_, node, choice.candidates, workers_[0].query);
+    ++change_.writable_state(parent).child_count;
+    std::vector<NodeId>& own = choice.own[0];
+    const auto at = std::lower_bound(own.begin(), own.end(), parent);
+    if (at == own.end() || *at != parent) own.insert(at, parent);
+  }
+  state.parent.store(parent, std::memory_order_relaxed);
+  state.child_count = 0;
+  state.as_of = node;
+  state.dirty = 0;
+  change_.own_offsets.push_back(change_.own_ids.size());
+  for (unsigned level = 0; level <= state.level; ++level) {
+    const std::vector<NodeId>& own = choice.own[level];
+    write_list(graph.list(node, level), own.data(), own.size(), graph.capacity(level));
+    change_.own_ids.push_back(static_cast<NodeId>(own.size()));
+    change_.own_ids.insert(change_.own_ids.end(), own.begin(), own.end());
+    for (const NodeId target : own) answers_.push_back({target, level, node});
+  }
+}
+
+Status Linker::answer(std::span<const NodeId> batch, unsigned thread_count) {
+  const Graph::Impl& graph = change_.graph;
+  std::sort(answers_.begin(), answers_.end());
+  std::vector<Group> groups;
+  for (std::size_t first = 0, last = 0; first < answers_.size(); first = last) {
+    const Answer& link = answers_[first];
+    while (last < answers_.size() && answers_[last].target == link.target &&
+           answers_[last].level == link.level) {
+      ++last;
+    }
+    change_.writable_state(link.target).dirty = 1;
+    groups.push_back({first, last, change_.writable_list(link.target, link.level)});
+  }
+  for (Worker& worker : workers_) worker.prune.prepare(graph);
+  const TreeView tree{&graph, &change_};
+  constexpr std::size_t kGrain = 16;
+  NEARLITE_TRY(parallel_for(
+      thread_count, groups.size(), kGrain,
+      [&](std::size_t index, unsigned worker) {
+        const Group& group = groups[index];
+        for (std::size_t i = group.first; i < group.last; ++i) {
+          const Answer& link = answers_[i];
+          append_link(tree, link.target, link.level, link.added, group.list, workers_[worker].prune);
+        }
+      },
+      [] { return false; }));
+  for (const NodeId node : batch) {
+    if (change_.entry == kNodeNone || graph.state(node).level > graph.state(change_.entry).level) {
+      change_.entry = node;
+    }
+  }
+  return {};
+}
+
+Status Linker::link_batch(std::span<const NodeId> batch) {
+  unsigned thread_count = 1;
+  if (batch.size() >= options_.parallel_threshold) thread_count = std::max(1U, options_.thread_count);
+  thread_count = static_cast<unsigned>(std::min<std::size_t>(thread_count, batch.size()));
+  if (workers_.size() < thread_count) workers_.resize(thread_count);
+  if (choices_.size() < batch.size()) choices_.resize(batch.size());
+  NEARLITE_TRY(parallel_for(
+      thread_count, batch.size(), 1,
+      [&](std::size_t index, unsigned worker) { choose(batch, index, workers_[worker]); },
+      [&] { return options_.should_stop && options_.should_stop(); }));
+
+  // From here on lists change: a failure leaves a change that can only be dropped.
+  change_.is_broken = true;
+  answers_.clear();
+  for (std::size_t i = 0; i < batch.size(); ++i) place(batch[i], choices_[i]);
+  NEARLITE_TRY(answer(batch, thread_count));
+  change_.linked_count += batch.size();
+  change_.linked_max = batch.back();
+  change_.present_count += batch.size();
+  change_.holders_known = false;
+  change_.is_broken = false;
+  return {};
+}
+
+Status Linker::run() {
+  while (change_.linked_count < change_.new_ids.size()) {
+    if (options_.should_stop && options_.should_stop()) return {Code::kInterrupted, "interrupted"};
+    const std::span<const NodeId> pending = std::span<const NodeId>(change_.new_ids).subspan(change_.linked_count);
+    NEARLITE_TRY(link_batch(pending.first(batch_size(change_.present_count, pending.size()))));
+  }
+  // publish() may not allocate.
+  change_.graph.upper_nodes.reserve(change_.graph.upper_nodes.size() + change_.new_ids.size());
+  return {};
+}
+
+}  // namespace
+
+Status GraphChange::link(const LinkOptions& options) {
+  if (impl_->is_broken) return broken_change();
+  try {
+    return Linker(*impl_, options).run();
+  } catch (const std::bad_alloc&) {
+    return {Code::kNoMemory, "no memory to link new nodes"};
+  }
+}
+
+}  // namespace nearlite

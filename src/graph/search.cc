@@ -1,0 +1,76 @@
+// The search call: entry point, descent, walk of level 0. The loops themselves are in search_loop.inl.
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "graph/change_impl.h"
+#include "graph/search_context.h"
+#include "graph/walk.h"
+#include "vector/simd_target.h"
+
+namespace nearlite {
+
+const GraphKernels& graph_kernels(CodeKind kind) noexcept {
+#if NEARLITE_X86
+  const SimdTarget target = active_simd_target();
+  if (target == SimdTarget::kAvx512) return avx512::graph_kernels(kind);
+  if (target == SimdTarget::kAvx2) return avx2::graph_kernels(kind);
+#endif
+  return scalar::graph_kernels(kind);
+}
+
+void WalkScratch::prepare(const Graph::Impl& graph, NodeId limit, std::uint32_t width) {
+  ef = width;
+  const std::size_t words = (std::size_t{limit} >> 6) + 1;
+  if (pool.size() < width) pool.resize(width);
+  if (visited.size() < words) {
+    // A tenth more than needed, so that a growing index does not allocate in every search.
+    visited.resize(words + words / 8 + 16);
+    touched.resize(visited.size());
+  }
+  if (gathered.size() < std::size_t{2} * graph.capacity0) gathered.resize(std::size_t{2} * graph.capacity0);
+}
+
+WalkView published_view(const Graph::Impl& graph) noexcept {
+  WalkView view;
+  view.graph = &graph;
+  // In this order: an entry is published after its id, so the limit is never below it.
+  view.entry = graph.entry.load(std::memory_order_acquire);
+  view.limit = graph.max_id.load(std::memory_order_acquire);
+  return view;
+}
+
+std::uint64_t nearest_entry(const WalkView& view, const QueryCode& query, unsigned to_level) noexcept {
+  const Graph::Impl& graph = *view.graph;
+  std::uint32_t key = 0;
+  graph.kernels->keys(graph, query, &view.entry, 1, &key);
+  return graph.kernels->descend(view, query, graph.state(view.entry).level, to_level, pack(key, view.entry));
+}
+
+SearchContext::SearchContext() : impl_(std::make_unique<Impl>()) {}
+SearchContext::~SearchContext() = default;
+SearchContext::SearchContext(SearchContext&&) noexcept = default;
+SearchContext& SearchContext::operator=(SearchContext&&) noexcept = default;
+
+Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change, const QueryCode& query,
+                                          std::uint32_t ef, SearchContext& context) {
+  const WalkView view = change != nullptr ? change->impl().view() : published_view(graph.impl());
+  if (view.entry == kNodeNone) return std::span<const Candidate>();
+  const std::uint32_t width = std::clamp<std::uint32_t>(ef, 1, kEfMax);
+  try {
+    SearchContext::Impl& scratch = context.impl();
+    scratch.walk.prepare(graph.impl(), view.limit, width);
+    if (scratch.results.size() < width) scratch.results.resize(width);
+    graph.impl().kernels->walk(view, query, 0, nearest_entry(view, query, 0), scratch.walk);
+    for (std::uint32_t i = 0; i < scratch.walk.pool_size; ++i) {
+      const std::uint64_t packed = scratch.walk.pool[i];
+      scratch.results[i] = {key_of(packed), id_of(packed)};
+    }
+    return std::span<const Candidate>(scratch.results.data(), scratch.walk.pool_size);
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kNoMemory, "no memory for a search of width " + std::to_string(width));
+  }
+}
+
+}  // namespace nearlite

@@ -1,0 +1,120 @@
+// The hot loops of the graph layer as function pointers, one set per kind of code and SIMD target. The loops are in
+// search_loop.inl and neighbors_loop.inl; search_scalar.cc, search_avx2.cc and search_avx512.cc compile them. The
+// choice is made once per graph, never per distance: a loop contains its kernel.
+//
+// A candidate is packed as key << 32 | id << 1 | expanded, so that comparing integers orders by (key, id).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "graph/graph_impl.h"
+#include "graph/id_map.h"
+
+namespace nearlite {
+
+[[nodiscard]] inline std::uint64_t pack(std::uint32_t key, NodeId id) noexcept {
+  return std::uint64_t{key} << 32 | std::uint64_t{id} << 1;
+}
+[[nodiscard]] inline NodeId id_of(std::uint64_t packed) noexcept {
+  return static_cast<NodeId>(packed & 0xFFFF'FFFF) >> 1;
+}
+[[nodiscard]] inline std::uint32_t key_of(std::uint64_t packed) noexcept {
+  return static_cast<std::uint32_t>(packed >> 32);
+}
+
+/// Which lists a walk sees: the published ones, or those of a change where it has its own.
+struct WalkView {
+  const Graph::Impl* graph = nullptr;
+  NodeId entry = kNodeNone;
+  NodeId limit = kNodeNone;             ///< ids above are ignored: published after the walk began, or not linked
+  const IdSlot* slots = nullptr;        ///< null without a change
+  std::uint32_t slot_mask = 0;
+  const Link* const* patches = nullptr;  ///< by slot value: lists of level 0, 1, … in a row; null = unchanged
+};
+
+/// 64-byte aligned memory that grows and keeps its content undefined.
+class CodeBuffer {
+ public:
+  void ensure(std::size_t bytes) {
+    if (bytes > size_) {
+      bytes_.resize(bytes + 63);
+      size_ = bytes;
+    }
+  }
+  [[nodiscard]] std::byte* data() noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data());
+    return bytes_.data() + ((64 - address % 64) % 64);
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+  std::size_t size_ = 0;
+};
+
+/// Memory of one walk at a time. Between walks `visited` is all zero.
+struct WalkScratch {
+  /// Grows everything to what a walk of width `ef` over ids <= limit can need.
+  void prepare(const Graph::Impl& graph, NodeId limit, std::uint32_t width);
+
+  std::uint32_t ef = 0;
+  std::uint32_t pool_size = 0;
+  std::vector<std::uint64_t> pool;     ///< sorted; result of a walk
+  std::vector<std::uint64_t> visited;  ///< a bit per id
+  std::vector<std::uint32_t> touched;  ///< words of `visited` that are not zero
+  std::vector<NodeId> gathered;        ///< unvisited neighbours of this round
+};
+
+/// The diversity heuristic (Malkov & Yashunin 2018, algorithm 4): input and output of one selection.
+struct Selection {
+  /// Grows the buffers: `kept_max` is the most that can be kept, protected ones included.
+  void prepare(const Graph::Impl& graph, std::uint32_t kept_limit);
+
+  NodeId center = kNodeNone;                     ///< whose list is chosen
+  const std::uint64_t* candidates = nullptr;     ///< packed, ascending, without the centre
+  const std::uint8_t* is_protected = nullptr;    ///< per candidate: keep it whatever it costs; null = none
+  std::uint32_t candidate_count = 0;
+  std::uint32_t kept_max = 0;                    ///< protected ones count, but are kept beyond it
+  std::uint32_t fill_to = 0;                     ///< discarded ones are taken back up to this many
+
+  std::uint32_t kept_count = 0;
+  std::vector<NodeId> kept;                      ///< the first kept_count are the result, in no useful order
+  std::vector<NodeId> discarded;
+  std::vector<const std::byte*> kept_codes;
+  std::vector<CodeInfo> kept_infos;
+  CodeBuffer query;
+};
+
+/// Equal codes in one list (key 0 to the centre): more would push out all links that lead elsewhere.
+inline constexpr std::uint32_t kEqualCodesMax = 2;
+
+struct GraphKernels {
+  /// Best-first search on one level from `start`; fills scratch.pool (prepared). Result: the ef nearest met.
+  void (*walk)(const WalkView& view, const QueryCode& query, unsigned level, std::uint64_t start,
+               WalkScratch& scratch) noexcept;
+  /// Greedy descent on levels from > level > to, from `start` (packed); returns the nearest node met.
+  std::uint64_t (*descend)(const WalkView& view, const QueryCode& query, unsigned from, unsigned to,
+                           std::uint64_t start) noexcept;
+  /// out[i] = key of ids[i].
+  void (*keys)(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids, std::size_t count,
+               std::uint32_t* out) noexcept;
+  void (*select)(const Graph::Impl& graph, Selection& selection) noexcept;
+  /// The code of a node as a query; `buffer` is 64-byte aligned and code_bytes long, used or not.
+  QueryCode (*prepare)(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexcept;
+};
+
+/// The loops for this kind of code on the active SIMD target.
+[[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
+
+namespace scalar {
+[[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
+}
+namespace avx2 {
+[[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
+}
+namespace avx512 {
+[[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
+}
+
+}  // namespace nearlite

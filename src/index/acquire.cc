@@ -1,0 +1,89 @@
+// Finding a cache that fits the caller's snapshot: the decision table of docs/concurrency.md.
+#include "base/try.h"
+#include "index/scratch.h"
+#include "index/write.h"
+
+namespace nearlite {
+
+Index::Index(IndexOptions options, std::unique_ptr<Store> store, std::shared_ptr<CacheSlot> slot)
+    : options_(std::move(options)),
+      store_(std::move(store)),
+      slot_(std::move(slot)),
+      scratch_(std::make_unique<SearchScratch>()) {}
+
+Index::~Index() = default;
+
+Status Index::error(Code code, const std::string& what) const {
+  return {code, "nearlite: " + options_.label + ": " + what};
+}
+
+Status Index::create() {
+  CommitRecord empty;
+  empty.commit_id = options_.seed;  // histories of different indexes differ from the start
+  return store_->put_commit(empty);
+}
+
+Result<std::uint64_t> Index::live_count() {
+  if (write_ && write_->stale && write_->poison.empty()) NEARLITE_TRY(resync());
+  NEARLITE_ASSIGN(const CommitRecord at, snapshot());
+  if (!write_ || write_->stale) return at.live_count;
+  return at.live_count + write_->pending.size() - write_->dead.size();
+}
+
+Result<IndexStats> Index::stats() {
+  IndexStats stats;
+  NEARLITE_ASSIGN(const CommitRecord at, snapshot());
+  NEARLITE_ASSIGN(stats.live_count, live_count());
+  stats.seq = at.seq;
+  stats.dead_count = at.dead_count + (write_ ? write_->dead.size() : 0);
+  stats.max_node_id = at.max_node_id;
+  const std::shared_ptr<Cache> cache = write_ ? write_->cache : slot_->get();
+  if (cache) {
+    stats.memory_bytes = cache->graph().memory_bytes();
+    stats.cached = cache->standing(at) == Standing::kCurrent;
+  }
+  stats.load_count = load_count_;
+  stats.catch_up_count = catch_up_count_;
+  stats.last_path = last_path_;
+  return stats;
+}
+
+Result<CommitRecord> Index::snapshot() {
+  if (write_ && !write_->stale) return write_->base;
+  return store_->last_commit();
+}
+
+Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot) {
+  // Each round either answers or replaces what did not fit; other threads may interfere, hence the
+  // bound.
+  for (int round = 0; round < 16; ++round) {
+    std::shared_ptr<Cache> cache = slot_->get();
+    bool replace = !cache;
+    if (cache) {
+      switch (cache->standing(snapshot)) {
+        case Standing::kCurrent:
+        case Standing::kOlder: return cache;
+        case Standing::kTooOld: return std::shared_ptr<Cache>();
+        case Standing::kForked: replace = true; break;
+        case Standing::kNewer: {
+          auto caught_up = cache->catch_up(*store_, options_, snapshot);
+          if (!caught_up.ok()) {
+            slot_->replace(cache, nullptr);  // it may be half changed: never patch, drop
+            return caught_up.status();
+          }
+          ++catch_up_count_;
+          replace = !*caught_up;
+          break;
+        }
+      }
+    }
+    if (replace) {
+      NEARLITE_ASSIGN(auto loaded, load_cache(*store_, options_, snapshot));
+      ++load_count_;
+      slot_->replace(cache, std::move(loaded));
+    }
+  }
+  return std::shared_ptr<Cache>();  // contended beyond reason: the exact scan is always right
+}
+
+}  // namespace nearlite

@@ -1,0 +1,65 @@
+// The exact scan: every row of the caller's snapshot, read from the rows themselves. Slow and
+// always right; needs nothing in memory.
+#include <algorithm>
+
+#include "base/try.h"
+#include "index/stored_vector.h"
+#include "index/view.h"
+#include "vector/distance.h"
+#include "vector/element.h"
+
+namespace nearlite {
+
+ExactDistance::ExactDistance(const IndexOptions& options, std::span<const float> query)
+    : options_(options), query_(query), values_(options.dim) {
+  if (options.metric == Metric::kHamming) {
+    query_bits_.resize(vector_bytes(ElementType::kBit, options.dim));
+    ignore(encode(ElementType::kBit, query, query_bits_.data()), "any float has a bit");
+  }
+}
+
+Result<double> ExactDistance::to(std::span<const std::byte> stored) {
+  if (options_.metric == Metric::kHamming)
+    return hamming_distance(query_bits_.data(), stored.data(), stored.size());
+  NEARLITE_TRY(decode_stored(options_, stored, values_));
+  return distance(options_.metric, query_.data(), values_.data(), options_.dim);
+}
+
+Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
+  // Deletions of the snapshot, ours included; a few per cent of the rows.
+  std::vector<NodeId> dead;
+  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+    dead.push_back(id);
+    return Status();
+  }));
+  std::sort(dead.begin(), dead.end());
+
+  std::vector<Hit> heap;  // the worst of the best k on top
+  const auto nearer = [](const Hit& a, const Hit& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
+  };
+  ExactDistance distance(options_, request.query);
+  NEARLITE_TRY(store_->scan_vectors(
+      1, kNodeIdMax, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
+        if (std::binary_search(dead.begin(), dead.end(), id)) return Status();
+        if (request.allowed != nullptr &&
+            !std::binary_search(request.allowed->begin(), request.allowed->end(), id)) {
+          return Status();
+        }
+        NEARLITE_ASSIGN(const double exact, distance.to(stored));
+        const Hit hit{exact, rowid, id};
+        if (heap.size() < request.k) {
+          heap.push_back(hit);
+          std::push_heap(heap.begin(), heap.end(), nearer);
+        } else if (nearer(hit, heap.front())) {
+          std::pop_heap(heap.begin(), heap.end(), nearer);
+          heap.back() = hit;
+          std::push_heap(heap.begin(), heap.end(), nearer);
+        }
+        return Status();
+      }));
+  std::sort_heap(heap.begin(), heap.end(), nearer);
+  return heap;
+}
+
+}  // namespace nearlite

@@ -1,0 +1,170 @@
+// One vector index as one connection sees it: rows (through Store), graph (through Cache), snapshot
+// and transaction.
+//
+// State machine of a transaction, driven by the SQLite callbacks named in docs/concurrency.md:
+//
+//   kReading ──insert/erase──▶ kWriting ──sync()──▶ kSynced ──commit()──▶ kReading
+//                                 ▲  │                 │ (BUSY: COMMIT failed, more writes may
+//                                 follow) │  └─rollback_to()─▶ stale: the next use resyncs from the
+//                                 rows └────────────────────┘
+//   rollback() from anywhere ──▶ kReading
+//
+// INVARIANT D1. Rows are the truth: whatever is returned was decided from the caller's own
+// snapshot. INVARIANT D2. A row, its node and the commit record that covers it are written by the
+// same SQLite transaction. INVARIANT D3. commit() runs no SQL, allocates nothing and cannot fail;
+// whatever can fail has failed in sync(). INVARIANT D4. After rollback_to() nothing in memory is
+// trusted: new nodes are read back from the rows.
+//
+// Threads: one at a time, the one that uses the connection. Several Index objects share one
+// CacheSlot.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "index/cache.h"
+#include "index/options.h"
+#include "storage/store.h"
+
+namespace nearlite {
+
+/// A found row.
+struct Hit {
+  double distance = 0;  ///< exact, in the index's metric
+  RowId rowid = 0;
+  NodeId id = kNodeNone;
+};
+
+struct SearchRequest {
+  std::span<const float> query;  ///< dim components
+  std::size_t k = 10;            ///< how many rows; fewer come only if fewer qualify
+  std::uint32_t ef_search = 0;   ///< 0 = the index's setting
+  bool exact = false;            ///< scan all rows
+  /// Node ids that may be returned, ascending; null = all. The span must outlive the call.
+  const std::vector<NodeId>* allowed = nullptr;
+};
+
+/// How a search was answered.
+enum class SearchPath : std::uint8_t { kNone, kGraph, kExact, kExactOldSnapshot };
+[[nodiscard]] std::string_view name_of(SearchPath path) noexcept;
+
+struct IndexStats {
+  std::uint64_t seq = 0;
+  std::uint64_t live_count = 0;
+  std::uint64_t dead_count = 0;
+  NodeId max_node_id = 0;
+  std::uint64_t memory_bytes = 0;
+  bool cached = false;           ///< a cache stands at this snapshot
+  std::uint64_t load_count = 0;  ///< how often this connection loaded the whole index
+  std::uint64_t catch_up_count = 0;
+  SearchPath last_path = SearchPath::kNone;
+};
+
+struct SearchScratch;
+
+class Index {
+ public:
+  Index(IndexOptions options, std::unique_ptr<Store> store, std::shared_ptr<CacheSlot> slot);
+  ~Index();
+
+  [[nodiscard]] IndexOptions& options() noexcept { return options_; }
+  [[nodiscard]] Store& store() noexcept { return *store_; }
+
+  /// Writes the commit record of the empty index. Called once, by CREATE.
+  Status create();
+
+  // ---- Reading (search.cc, exact.cc)
+  /// The nearest rows of the caller's snapshot, ascending by (distance, rowid).
+  Result<std::vector<Hit>> search(const SearchRequest& request);
+  /// Rows alive in the caller's snapshot.
+  Result<std::uint64_t> live_count();
+  Result<IndexStats> stats();
+
+  // ---- Writing (write.cc). A failure leaves nothing half done, or the transaction is poisoned.
+  /// The id the next insert gets.
+  Result<NodeId> next_id();
+  Status insert(NodeId id, RowId rowid, std::span<const float> values);
+  Status erase(NodeId id);
+  [[nodiscard]] bool is_writing() const noexcept { return write_ != nullptr; }
+  /// Makes every further write and the commit of this transaction fail: rows may be half written.
+  void poison(std::string why);
+
+  // ---- Transaction callbacks (sync.cc)
+  Status sync();
+  void commit() noexcept;
+  void rollback() noexcept;
+  void rollback_to() noexcept;
+
+  // ---- Maintenance (maintain.cc), inside the caller's write transaction
+  /// Folds every dirty row, repairs every list with dead neighbours, purges the dead.
+  Status optimize();
+  /// As optimize, and gives the space of purged vectors back.
+  Status compact();
+  /// Links all vectors afresh. `live` holds the (id, rowid) pairs the table knows, ascending by id;
+  /// every other vector is dropped. Needs no link row, deletion or commit record to be readable.
+  Status rebuild(std::span<const std::pair<NodeId, RowId>> live);
+
+  // ---- Evidence (check.cc)
+  /// Compares index and table; `live` as in rebuild(). Problems found, at most `limit`, one line
+  /// each.
+  Result<std::vector<std::string>> check(std::span<const std::pair<NodeId, RowId>> live,
+                                         std::size_t limit);
+  /// A hash of the content, the same for equal content however it is laid out in pages and folded
+  /// into rows.
+  Result<std::uint64_t> digest();
+
+ private:
+  struct View;
+  struct Write;
+
+  // acquire.cc: a cache usable for the snapshot, or none (exact scan).
+  Result<std::shared_ptr<Cache>> acquire(const CommitRecord& snapshot);
+  Result<CommitRecord> snapshot();
+
+  [[nodiscard]] Status check_query(std::span<const float> query) const;
+  // nullopt: the graph does not have enough rows, scan.
+  Result<std::optional<std::vector<Hit>>> search_graph(const View& view,
+                                                       const SearchRequest& request);
+  bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
+  Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
+  Result<std::vector<Hit>> search_exact(const SearchRequest& request);
+
+  Status begin_write();
+  Status resync();
+  Status stage(NodeId id, RowId rowid, std::span<const float> values,
+               std::span<const std::byte> stored);
+  Status ensure_quantizer(std::span<const float> first);
+
+  Status link();
+  Status maintain();
+  void begin_repair();
+  Status fold_window(std::uint64_t id_count);
+  Status repair_window(std::uint64_t id_count);
+  Status purge_window(std::uint64_t count);
+  Status rebuild_rows(std::span<const std::pair<NodeId, RowId>> live, const CommitRecord& previous);
+  [[nodiscard]] bool is_pending(NodeId id) const;
+  Status write_all();
+  Status write_rows();
+  Status write_commit();
+  Status put_record(NodeId id, bool fresh);
+
+  [[nodiscard]] Status error(Code code, const std::string& what) const;
+
+  IndexOptions options_;
+  std::unique_ptr<Store> store_;
+  std::shared_ptr<CacheSlot> slot_;
+  std::unique_ptr<Write> write_;
+  SearchContext context_;
+  std::unique_ptr<SearchScratch> scratch_;
+  std::uint64_t load_count_ = 0;
+  std::uint64_t catch_up_count_ = 0;
+  SearchPath last_path_ = SearchPath::kNone;
+};
+
+}  // namespace nearlite

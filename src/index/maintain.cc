@@ -1,0 +1,207 @@
+// Upkeep that rides on commits, a bounded piece each: folding back-links into rows, repairing lists
+// that lead to the dead, purging the dead. optimize() does all of it at once; rebuild() starts over
+// from the vectors.
+//
+// A repair pass looks at every node that was not dead when the pass began (repair_seq): dead
+// neighbours leave its lists, a dead parent is replaced, and a dirty row is folded. When the pass
+// is through, nobody leads to the nodes that were dead at repair_seq, and no row waits for their
+// back-links: they can be purged.
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/try.h"
+#include "index/stored_vector.h"
+#include "index/write.h"
+
+namespace nearlite {
+
+namespace {
+// Ids looked at per committed row; 32 link rows are one or two pages.
+constexpr std::uint64_t kFoldWindow = 32;
+// Lists looked at, and nodes purged, per commit and per changed row.
+constexpr std::uint64_t kRepairBase = 64;
+constexpr std::uint64_t kRepairPerRow = 2;
+}  // namespace
+
+Status Index::maintain() {
+  Write& write = *write_;
+  CommitRecord& next = write.next;
+  const std::uint64_t changed_count = write.pending.size() + write.dead.size();
+  const std::uint64_t budget = kRepairBase + kRepairPerRow * changed_count;
+  const std::uint64_t dead = write.base.dead_count + write.dead.size();
+  const std::uint64_t live = write.base.live_count + write.pending.size() - write.dead.size();
+  if (next.repair_seq == 0 && next.purge_ready_seq == 0 && options_.tombstone_rebuild_pct < 100 &&
+      write.base.dead_count > 0 && dead * 100 >= options_.tombstone_rebuild_pct * (dead + live)) {
+    begin_repair();
+  }
+  if (next.repair_seq != 0) NEARLITE_TRY(repair_window(budget));
+  if (next.purge_ready_seq != 0) NEARLITE_TRY(purge_window(budget));
+  if (!write.pending.empty()) NEARLITE_TRY(fold_window(kFoldWindow * write.pending.size()));
+  return {};
+}
+
+// The pass covers what is dead in the base: deletions of this transaction get their seq only when
+// it commits.
+void Index::begin_repair() {
+  CommitRecord& next = write_->next;
+  next.repair_seq = write_->base.seq;
+  next.repair_hand = 1;
+  next.unlink_floor = std::max(next.unlink_floor, next.repair_seq);
+}
+
+Status Index::fold_window(std::uint64_t id_count) {
+  Write& write = *write_;
+  const NodeId last = write.base.max_node_id;
+  if (last == 0) return {};
+  id_count = std::min<std::uint64_t>(id_count, last);
+  NodeId id = write.next.fold_hand;
+  for (std::uint64_t i = 0; i < id_count; ++i) {
+    id = id >= last ? 1 : id + 1;
+    if (write.change->is_dirty(id) && !write.purged.contains(id))
+      NEARLITE_TRY(put_record(id, /*fresh=*/false));
+  }
+  write.next.fold_hand = id;
+  return {};
+}
+
+Status Index::repair_window(std::uint64_t id_count) {
+  Write& write = *write_;
+  CommitRecord& next = write.next;
+  const Graph& graph = write.cache->graph();
+  const NodeId last = write.change->max_id();
+  for (std::uint64_t i = 0; i < id_count && next.repair_hand <= last; ++i, ++next.repair_hand) {
+    const NodeId id = next.repair_hand;
+    const bool published = id <= write.base.max_node_id;
+    if (published) {
+      if (!graph.is_present(id) || write.purged.contains(id)) continue;
+      const std::uint64_t deleted = graph.delete_seq(id);
+      if (deleted != 0 && deleted <= next.repair_seq) continue;
+    } else if (!is_pending(id)) {
+      continue;
+    }
+    NEARLITE_ASSIGN([[maybe_unused]] const bool repaired,
+                    write.change->repair(id, next.repair_seq));
+    if (published && write.change->is_dirty(id)) NEARLITE_TRY(put_record(id, /*fresh=*/false));
+    if (i % 1024 == 1023) NEARLITE_TRY(store_->check_interrupt());
+  }
+  if (next.repair_hand > last) {
+    next.purge_ready_seq = next.repair_seq;
+    next.repair_seq = 0;
+    next.repair_hand = 0;
+  }
+  return {};
+}
+
+Status Index::purge_window(std::uint64_t count) {
+  Write& write = *write_;
+  std::vector<std::pair<std::uint64_t, NodeId>> ready;
+  NEARLITE_TRY(
+      store_->scan_dead(0, write.next.purge_ready_seq, count, [&](std::uint64_t seq, NodeId id) {
+        ready.emplace_back(seq, id);
+        return Status();
+      }));
+  for (const auto& [seq, id] : ready) {
+    NEARLITE_TRY(write.change->purge(id));
+    NEARLITE_TRY(store_->erase_links(id));
+    NEARLITE_TRY(store_->erase_dead(seq, id));
+    NEARLITE_TRY(store_->clear_vector(id));
+    write.purged.insert(id);
+    write.next.purge_floor = std::max(write.next.purge_floor, seq);
+  }
+  if (ready.size() < count) write.next.purge_ready_seq = 0;
+  return {};
+}
+
+bool Index::is_pending(NodeId id) const {
+  const auto& pending = write_->pending;
+  const auto found =
+      std::lower_bound(pending.begin(), pending.end(), id,
+                       [](const Write::Pending& node, NodeId wanted) { return node.id < wanted; });
+  return found != pending.end() && found->id == id;
+}
+
+// What optimize() rewrites is covered by a commit record at once: a later ROLLBACK TO a younger
+// savepoint must find rows and record in step.
+Status Index::optimize() {
+  NEARLITE_TRY(begin_write());
+  NEARLITE_TRY(link());
+  Write& write = *write_;
+  write.optimized = true;
+  write.changed = true;
+  if (write.next.purge_ready_seq != 0) NEARLITE_TRY(purge_window(UINT64_MAX));
+  if (write.base.dead_count > write.purged.size()) {
+    begin_repair();  // afresh: what died since a pass under way began is covered too
+    NEARLITE_TRY(repair_window(UINT64_MAX));
+    NEARLITE_TRY(purge_window(UINT64_MAX));
+  }
+  NEARLITE_TRY(fold_window(UINT64_MAX));
+  return write_all();
+}
+
+Status Index::compact() {
+  NEARLITE_TRY(optimize());
+  return store_->drop_empty_blocks();
+}
+
+// Writes the new graph and a commit record of its own at once: what the transaction does afterwards
+// builds on that.
+Status Index::rebuild(std::span<const std::pair<NodeId, RowId>> live) {
+  if (write_) write_->cache->fence();
+  write_.reset();  // rows of this transaction are in `live` too
+  auto write = std::make_unique<Write>();
+  CommitRecord previous;
+  if (auto last = store_->last_commit(); last.ok()) previous = *last;
+
+  CommitRecord empty;
+  empty.seq = previous.seq;
+  empty.commit_id = previous.commit_id;
+  NEARLITE_ASSIGN(write->cache, load_cache(*store_, options_, empty));
+  write->base = empty;
+  write->next = empty;
+  write->quantizer = write->cache->quantizer();
+  write->change = std::make_unique<GraphChange>(write->cache->graph());
+  write->private_cache = write->rebuilt = write->optimized = write->changed = true;
+  write_ = std::move(write);
+  if (Status status = rebuild_rows(live, previous); !status.ok()) {
+    poison("rebuild failed: " + status.message());
+    return status;
+  }
+  return {};
+}
+
+Status Index::rebuild_rows(std::span<const std::pair<NodeId, RowId>> live,
+                           const CommitRecord& previous) {
+  Write& write = *write_;
+  NEARLITE_TRY(store_->erase_links_above(0));
+  std::vector<std::pair<std::uint64_t, NodeId>> dead;
+  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
+    dead.emplace_back(seq, id);
+    return Status();
+  }));
+  for (const auto& [seq, id] : dead) NEARLITE_TRY(store_->erase_dead(seq, id));
+
+  std::vector<std::byte> stored(vector_bytes(options_.element, options_.dim));
+  std::vector<float> values(options_.dim);
+  NodeId expected = 1;
+  for (const auto& [id, rowid] : live) {
+    for (; expected < id; ++expected) NEARLITE_TRY(store_->clear_vector(expected));
+    ++expected;
+    RowId stored_rowid = 0;
+    NEARLITE_ASSIGN(const bool found, store_->read_vector(id, stored_rowid, stored));
+    if (!found || stored_rowid != rowid) {
+      return error(Code::kCorruption, "row " + std::to_string(rowid) + " has no vector");
+    }
+    NEARLITE_TRY(decode_stored(options_, stored, values));
+    NEARLITE_TRY(ensure_quantizer(values));
+    NEARLITE_TRY(stage(id, rowid, values, stored));
+  }
+  NEARLITE_TRY(link());
+  write.next.purge_floor = write.next.unlink_floor = previous.seq + 1;
+  write.next.fold_hand = 0;
+  write.least_max_id = previous.max_node_id;  // ids are not handed out twice
+  write.next_id = std::max(write.change->max_id(), previous.max_node_id) + 1;
+  NEARLITE_TRY(store_->erase_commits_below(INT64_MAX));
+  return write_all();
+}
+
+}  // namespace nearlite

@@ -1,0 +1,23 @@
+// Buffers a connection's searches and inserts reuse, so that the hot path allocates nothing after
+// warm-up.
+#pragma once
+
+#include <vector>
+
+#include "graph/types.h"
+#include "vector/quantizer.h"
+
+namespace nearlite {
+
+struct SearchScratch {
+  EncodeScratch encode;
+  SearchQuery query;
+  struct Approximate {
+    float distance;
+    NodeId id;
+  };
+  std::vector<Approximate> approximate;
+  std::vector<NodeId> wanted;
+};
+
+}  // namespace nearlite

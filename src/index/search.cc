@@ -1,0 +1,201 @@
+// The nearest rows of a snapshot, in two stages: the graph is walked on codes, the best candidates
+// are rescored in memory from code and residual, and the final ones get exact distances from their
+// rows. What may be returned is decided per result: inserted and not deleted in the caller's
+// snapshot (INVARIANT D1). If the graph yields fewer rows than qualify, the search widens and in
+// the end scans, so that no query silently returns too few.
+#include <algorithm>
+#include <cmath>
+
+#include "base/try.h"
+#include "index/scratch.h"
+#include "index/view.h"
+#include "vector/distance.h"
+
+namespace nearlite {
+
+namespace {
+// Rescoring picks from this many candidates beyond 2 k; the final exact pass from this many beyond
+// k, because code and residual together are accurate to about 1e-5 only.
+constexpr std::size_t kRescoreSlack = 16;
+constexpr std::size_t kExactSlack = 4;
+// Reading and comparing a row costs about as much as 20 comparisons of codes.
+constexpr std::size_t kAllowedScanMax = 2'000;
+}  // namespace
+
+std::string_view name_of(SearchPath path) noexcept {
+  switch (path) {
+    case SearchPath::kNone: return "none";
+    case SearchPath::kGraph: return "graph";
+    case SearchPath::kExact: return "exact";
+    case SearchPath::kExactOldSnapshot: return "exact (old snapshot)";
+  }
+  return "";
+}
+
+bool Index::View::is_visible(NodeId id) const noexcept {
+  if (id > max_id) return false;
+  const std::uint64_t deleted = cache->graph().delete_seq(id);
+  if (deleted != 0 && deleted <= seq) return false;
+  return own == nullptr || !own->dead.contains(id);
+}
+
+Status Index::check_query(std::span<const float> query) const {
+  if (query.size() != options_.dim) {
+    return error(Code::kInvalidArgument, "expected " + std::to_string(options_.dim) +
+                                             " dimensions, got " + std::to_string(query.size()));
+  }
+  if (!std::all_of(query.begin(), query.end(), [](float value) { return std::isfinite(value); })) {
+    return error(Code::kInvalidArgument, "query has a component that is not finite");
+  }
+  return {};
+}
+
+Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
+  NEARLITE_TRY(check_query(request.query));
+  if (request.k == 0) return std::vector<Hit>();
+  if (write_ && write_->stale && write_->poison.empty()) NEARLITE_TRY(resync());
+  const bool own = write_ && !write_->stale;
+  NEARLITE_ASSIGN(const CommitRecord at, snapshot());
+  if (request.exact) {
+    last_path_ = SearchPath::kExact;
+    return search_exact(request);
+  }
+  View view;
+  view.own = own ? write_.get() : nullptr;
+  view.seq = at.seq;
+  view.max_id = at.max_node_id;
+  view.live_count = at.live_count;
+  view.dead_count = at.dead_count;
+  if (own) {
+    view.live_count += write_->pending.size();
+    view.live_count -= write_->dead.size();
+    view.cache = write_->cache;
+    view.quantizer = write_->quantizer;
+  } else {
+    NEARLITE_ASSIGN(view.cache, acquire(at));
+    if (view.cache) view.quantizer = view.cache->quantizer();
+  }
+  if (view.live_count == 0) {
+    last_path_ = SearchPath::kGraph;
+    return std::vector<Hit>();
+  }
+  if (view.cache && view.quantizer) {
+    NEARLITE_ASSIGN(auto hits, search_graph(view, request));
+    // INVARIANT C4: another thread may have unlinked nodes that this snapshot still has while we
+    // walked.
+    if (hits && (own || view.cache->remembers(view.seq))) {
+      last_path_ = SearchPath::kGraph;
+      return std::move(*hits);
+    }
+    last_path_ = SearchPath::kExact;
+  } else {
+    last_path_ = SearchPath::kExactOldSnapshot;
+  }
+  return search_exact(request);
+}
+
+Result<std::optional<std::vector<Hit>>> Index::search_graph(const View& view,
+                                                            const SearchRequest& request) {
+  SearchScratch& scratch = *scratch_;
+  NEARLITE_TRY(view.quantizer->prepare_search(request.query, scratch.query));
+  const std::size_t population =
+      request.allowed != nullptr ? request.allowed->size() : view.live_count;
+  const std::size_t wanted = std::min<std::size_t>(request.k, population);
+  scratch.wanted.clear();
+  if (request.allowed != nullptr &&
+      population <= std::max<std::size_t>(kAllowedScanMax, 2 * request.k)) {
+    scratch.wanted = *request.allowed;
+  } else if (!collect_candidates(view, request, wanted)) {
+    return std::optional<std::vector<Hit>>();
+  }
+  return rescore(view, request);
+}
+
+// Fills scratch.wanted with visible candidates, nearest by code first; widens until there are
+// enough. False: the graph does not have them, scan.
+bool Index::collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted) {
+  std::vector<NodeId>& found = scratch_->wanted;
+  const auto is_allowed = [&](NodeId id) {
+    return request.allowed == nullptr ||
+           std::binary_search(request.allowed->begin(), request.allowed->end(), id);
+  };
+  std::size_t pending_count = 0;
+  if (view.own != nullptr) {
+    for (const auto& node : view.own->pending) {
+      if (!view.own->dead.contains(node.id) && is_allowed(node.id)) ++pending_count;
+    }
+  }
+  const std::size_t keep = 2 * request.k + kRescoreSlack;
+  std::uint64_t ef =
+      std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
+                              std::uint64_t{request.k} + kExactSlack);
+  // Dead nodes take places in the pool; so do nodes that the filter will drop.
+  ef += ef * view.dead_count / (view.live_count + 1);
+  const std::uint64_t node_count = view.live_count + view.dead_count;
+  if (request.allowed != nullptr)
+    ef = ef * node_count / std::max<std::size_t>(request.allowed->size(), 1);
+  ef = std::min<std::uint64_t>(ef, node_count + 1);
+  for (;;) {
+    auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(),
+                                   static_cast<std::uint32_t>(ef), context_);
+    if (!walked.ok()) return false;
+    found.clear();
+    for (const Candidate& candidate : *walked) {
+      if (!view.is_visible(candidate.id) || !is_allowed(candidate.id)) continue;
+      found.push_back(candidate.id);
+      if (found.size() == keep) break;
+    }
+    if (found.size() + pending_count >= wanted) break;
+    if (walked->size() < ef || ef > node_count) return false;
+    ef = std::min<std::uint64_t>(ef * 4, node_count + 1);
+  }
+  if (view.own != nullptr) {
+    for (const auto& node : view.own->pending) {
+      if (!view.own->dead.contains(node.id) && is_allowed(node.id)) found.push_back(node.id);
+    }
+  }
+  return true;
+}
+
+// Orders scratch.wanted by the distance in memory, then gives the best of them exact distances from
+// their rows.
+Result<std::optional<std::vector<Hit>>> Index::rescore(const View& view,
+                                                       const SearchRequest& request) {
+  SearchScratch& scratch = *scratch_;
+  const Graph& graph = view.cache->graph();
+  auto& approximate = scratch.approximate;
+  approximate.clear();
+  for (const NodeId id : scratch.wanted) {
+    approximate.push_back(
+        {view.quantizer->rescore(scratch.query, graph.code(id), graph.residual(id), graph.info(id)),
+         id});
+  }
+  const auto nearer = [](const auto& a, const auto& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
+  };
+  const std::size_t keep = std::min(approximate.size(), request.k + kExactSlack);
+  std::partial_sort(approximate.begin(), approximate.begin() + static_cast<std::ptrdiff_t>(keep),
+                    approximate.end(), nearer);
+  approximate.resize(keep);
+  scratch.wanted.clear();
+  for (const auto& candidate : approximate) scratch.wanted.push_back(candidate.id);
+
+  std::vector<Hit> hits;
+  hits.reserve(keep);
+  ExactDistance distance(options_, request.query);
+  NEARLITE_TRY(store_->read_vectors(
+      scratch.wanted, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
+        if (rowid != graph.rowid(id))
+          return error(Code::kCorruption, "node " + std::to_string(id) + " has another row");
+        NEARLITE_ASSIGN(const double exact, distance.to(stored));
+        hits.push_back({exact, rowid, id});
+        return Status();
+      }));
+  std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
+  });
+  if (hits.size() > request.k) hits.resize(request.k);
+  return std::optional(std::move(hits));
+}
+
+}  // namespace nearlite

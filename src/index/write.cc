@@ -1,0 +1,183 @@
+// Inserting and deleting inside a write transaction. Everything that can fail is done before rows
+// change; what was written when a later step fails is undone, or the transaction is poisoned.
+#include "index/stored_vector.h"
+#include "index/write.h"
+#include "index/scratch.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/try.h"
+
+namespace nearlite {
+
+Status Index::begin_write() {
+  if (write_) {
+    if (!write_->poison.empty()) return error(Code::kInternal, write_->poison);
+    return write_->stale ? resync() : Status();
+  }
+  auto write = std::make_unique<Write>();
+  NEARLITE_ASSIGN(write->base, store_->last_commit());
+  NEARLITE_ASSIGN(write->cache, acquire(write->base));
+  if (!write->cache || write->cache->standing(write->base) != Standing::kCurrent) {
+    // We hold the write lock, so ours is the newest state of this file; a cache that is ahead of it
+    // belongs to a file that has been put back in time (a restored backup).
+    const std::shared_ptr<Cache> other = slot_->get();
+    NEARLITE_ASSIGN(write->cache, load_cache(*store_, options_, write->base));
+    ++load_count_;
+    slot_->replace(other, write->cache);
+  }
+  write->quantizer = write->cache->quantizer();
+  write->change = std::make_unique<GraphChange>(write->cache->graph());
+  write->next = write->base;
+  write->next_id = write->base.max_node_id + 1;
+  write_ = std::move(write);
+  return {};
+}
+
+// INVARIANT D4: reads back what of this transaction is left after ROLLBACK TO. New nodes are the
+// vectors above the base's highest id, deletions the rows above its seq. If a commit record of our
+// own is there (COMMIT was refused with BUSY and the savepoint is younger), it becomes the base,
+// with a cache of its own.
+Status Index::resync() {
+  Write& write = *write_;
+  NEARLITE_ASSIGN(CommitRecord base, store_->last_commit());
+  if (write.rebuilt || base.seq != write.base.seq || base.commit_id != write.base.commit_id) {
+    NEARLITE_ASSIGN(write.cache, load_cache(*store_, options_, base));
+    ++load_count_;
+    write.private_cache = true;
+    write.base = base;
+  }
+  write.change = std::make_unique<GraphChange>(write.cache->graph());
+  write.quantizer = write.cache->quantizer();
+  if (!write.quantizer) {
+    NEARLITE_ASSIGN(write.quantizer, load_quantizer(*store_, options_));
+  }
+  write.pending.clear();
+  write.dead.clear();
+  write.next = write.base;
+  write.next_id = write.base.max_node_id + 1;
+  write.written_max = kNodeNone;
+  write.purged.clear();
+  write.synced = write.optimized = write.rebuilt = false;
+  std::vector<float> values(options_.dim);
+  NEARLITE_TRY(store_->scan_vectors(write.next_id, kNodeIdMax,
+                                    [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
+                                      NEARLITE_TRY(decode_stored(options_, stored, values));
+                                      NEARLITE_TRY(stage(id, rowid, values, stored));
+                                      write.next_id = id + 1;
+                                      return Status();
+                                    }));
+  NEARLITE_TRY(
+      store_->scan_dead(write.base.seq + 1, UINT64_MAX, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+        write.dead.insert(id);
+        return write.change->mark_dead(id);
+      }));
+  write.stale = false;
+  write.changed = true;
+  return {};
+}
+
+Result<NodeId> Index::next_id() {
+  NEARLITE_TRY(begin_write());
+  if (write_->next_id > kNodeIdMax) {
+    return error(Code::kFull,
+                 "all " + std::to_string(kNodeIdMax) + " node ids are used; run 'rebuild'");
+  }
+  return write_->next_id;
+}
+
+// The centre of an l2 index is the first vector it ever gets; it is stored by the transaction that
+// inserts it.
+Status Index::ensure_quantizer(std::span<const float> first) {
+  if (write_->quantizer) return {};
+  IndexOptions as_float = options_;
+  as_float.element = ElementType::kFloat32;
+  NEARLITE_ASSIGN(const std::vector<std::byte> bytes, encode_stored(as_float, first));
+  NEARLITE_TRY(store_->put_config(options_.centre_key, bytes));
+  NEARLITE_ASSIGN(write_->quantizer, load_quantizer(*store_, options_));
+  return {};
+}
+
+// Puts a vector in memory as a node to be linked by sync(). `values` are the stored ones (after
+// rounding to the element type), so that the code is the same as after a reload.
+Status Index::stage(NodeId id, RowId rowid, std::span<const float> values,
+                    std::span<const std::byte> stored) {
+  Write& write = *write_;
+  NEARLITE_TRY(write.cache->reserve(id));
+  if (!write.quantizer) return error(Code::kCorruption, "no quantizer stored");
+  Graph& graph = write.cache->graph();
+  CodeInfo info;
+  NEARLITE_TRY(scratch_->encode.reserve(graph.options().format));
+  write.quantizer->encode(values, graph.mutable_code(id), graph.mutable_residual(id), info,
+                          scratch_->encode);
+  graph.set_node(id, rowid, info);
+  write.pending.push_back({id, rowid, hash64(stored)});
+  if (const Status status = write.change->add_node(id); !status.ok()) {
+    write.pending.pop_back();
+    return status;
+  }
+  return {};
+}
+
+Status Index::insert(NodeId id, RowId rowid, std::span<const float> values) {
+  NEARLITE_TRY(begin_write());
+  Write& write = *write_;
+  if (id != write.next_id) return error(Code::kInternal, "node id out of order");
+  NEARLITE_ASSIGN(const std::vector<std::byte> stored, encode_stored(options_, values));
+  std::vector<float> rounded(options_.dim);
+  NEARLITE_TRY(decode_stored(options_, stored, rounded));
+  NEARLITE_TRY(ensure_quantizer(rounded));
+  NEARLITE_TRY(stage(id, rowid, rounded, stored));
+  if (Status status = store_->put_vector(id, rowid, stored); !status.ok()) {
+    write.change->remove_node(id);
+    write.pending.pop_back();
+    return status;
+  }
+  ++write.next_id;
+  write.changed = true;
+  return {};
+}
+
+Status Index::erase(NodeId id) {
+  NEARLITE_TRY(begin_write());
+  Write& write = *write_;
+  const auto pending =
+      std::lower_bound(write.pending.begin(), write.pending.end(), id,
+                       [](const Write::Pending& node, NodeId wanted) { return node.id < wanted; });
+  const bool linked = id <= write.base.max_node_id || id <= write.written_max;
+  if (!linked) {
+    if (pending == write.pending.end() || pending->id != id)
+      return error(Code::kCorruption, "no node " + std::to_string(id));
+    NEARLITE_TRY(store_->clear_vector(id));
+    write.change->remove_node(id);
+    write.pending.erase(pending);
+  } else {
+    if (id <= write.base.max_node_id && !write.cache->graph().is_present(id)) {
+      return error(Code::kCorruption, "no node " + std::to_string(id));
+    }
+    if (write.dead.contains(id)) return {};
+    NEARLITE_TRY(store_->put_dead(write.base.seq + 1, id));
+    write.dead.insert(id);
+    NEARLITE_TRY(write.change->mark_dead(id));
+  }
+  write.changed = true;
+  return {};
+}
+
+void Index::poison(std::string why) {
+  if (write_ && write_->poison.empty()) write_->poison = std::move(why);
+}
+
+void Index::rollback() noexcept {
+  if (write_) write_->cache->fence();
+  write_.reset();
+}
+
+void Index::rollback_to() noexcept {
+  if (!write_) return;
+  write_->stale = true;
+  write_->changed = true;
+}
+
+}  // namespace nearlite

@@ -1,0 +1,129 @@
+#include "sqlite/connection.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "sqlite/boundary.h"
+#include "sqlite/handles.h"
+#include "sqlite/table.h"
+
+namespace nearlite::sqlite {
+
+std::shared_ptr<Table> Connection::find(const std::string& schema, const std::string& uuid) const {
+  const auto found = tables_.find({schema, uuid});
+  return found == tables_.end() ? nullptr : found->second;
+}
+
+void Connection::add(std::shared_ptr<Table> table) {
+  tables_[{table->schema(), table->uuid()}] = std::move(table);
+}
+
+void Connection::remove(const Table& table) { tables_.erase({table.schema(), table.uuid()}); }
+
+std::vector<std::shared_ptr<Table>> Connection::tables() const {
+  std::vector<std::shared_ptr<Table>> all;
+  for (const auto& [key, table] : tables_) all.push_back(table);
+  return all;
+}
+
+// Every table of the module in every attached database, as the schema tells.
+Result<std::vector<Connection::Name>> Connection::list_names() {
+  std::vector<std::string> schemas;
+  {
+    NEARLITE_ASSIGN(Statement list,
+                    Statement::prepare(db_, "PRAGMA database_list", "database list", 0));
+    StatementUse use = list.use();
+    for (;;) {
+      NEARLITE_ASSIGN(const bool row, use.step());
+      if (!row) break;
+      schemas.emplace_back(use.column_text(1));
+    }
+  }
+  std::vector<Name> names;
+  for (const std::string& schema : schemas) {
+    const std::string sql =
+        "SELECT name FROM " + quote_identifier(schema) +
+        ".sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%' AND "
+        "replace(replace(sql, char(10), ' '), char(9), ' ') LIKE '%USING hnsw%' ORDER BY name";
+    NEARLITE_ASSIGN(Statement list, Statement::prepare(db_, sql, schema, 0));
+    StatementUse use = list.use();
+    for (;;) {
+      NEARLITE_ASSIGN(const bool row, use.step());
+      if (!row) break;
+      names.push_back({schema, std::string(use.column_text(0))});
+    }
+  }
+  return names;
+}
+
+Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
+  const auto lookup = [&]() -> std::shared_ptr<Table> {
+    for (const auto& [key, table] : tables_) {
+      if (table->is_attached() && table->schema() == name.schema &&
+          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0) {
+        return table;
+      }
+    }
+    return nullptr;
+  };
+  if (auto table = lookup()) return table;
+  // Preparing a statement over the table makes SQLite call xConnect.
+  const std::string sql =
+      "SELECT 1 FROM " + quote_identifier(name.schema) + "." + quote_identifier(name.table);
+  NEARLITE_TRY(Statement::prepare(db_, sql, name.table, 0).status());
+  if (auto table = lookup()) return table;
+  return Status(Code::kNotFound, "nearlite: " + name.table + " is no table of the module hnsw");
+}
+
+Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
+  if (!wanted.empty()) {
+    // The common case first: a table in use, by its bare name.
+    std::shared_ptr<Table> found;
+    for (const auto& [key, table] : tables_) {
+      if (table->is_attached() &&
+          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0) {
+        if (!found || table->schema() == "main") found = table;
+      }
+    }
+    if (found) return found;
+  }
+  NEARLITE_ASSIGN(const std::vector<Name> names, list_names());
+  const auto is_called = [](const Name& name, std::string_view called) {
+    const std::string text(called);
+    return sqlite3_stricmp(name.table.c_str(), text.c_str()) == 0 ||
+           sqlite3_stricmp((name.schema + "." + name.table).c_str(), text.c_str()) == 0;
+  };
+  for (const Name& name : names) {
+    if (is_called(name, wanted.empty() ? std::string_view("vss") : wanted)) return connect(name);
+  }
+  if (wanted.empty() && names.size() == 1) return connect(names.front());
+  std::string all;
+  for (const Name& name : names) all += (all.empty() ? "" : ", ") + name.table;
+  if (!wanted.empty()) {
+    return Status(Code::kNotFound, "nearlite: no index called " + std::string(wanted) +
+                                       (all.empty() ? "; there is none" : "; there are: " + all));
+  }
+  if (names.empty())
+    return Status(Code::kNotFound, "nearlite: there is no index; create one USING hnsw(…)");
+  return Status(Code::kInvalidArgument, "nearlite: name the index to search; there are: " + all);
+}
+
+Status Connection::register_knn_function() {
+  knn_modules_.insert("vss_knn");
+  return register_knn_module(*this, "vss_knn", "");
+}
+
+Result<std::vector<std::string>> Connection::list_table_names() {
+  NEARLITE_ASSIGN(const std::vector<Name> names, list_names());
+  std::vector<std::string> tables;
+  for (const Name& name : names) tables.push_back(name.table);
+  return tables;
+}
+
+Status Connection::register_knn(const std::string& table_name) {
+  const std::string module_name = table_name + "_knn";
+  if (!knn_modules_.insert(module_name).second) return {};
+  return register_knn_module(*this, module_name, table_name);
+}
+
+}  // namespace nearlite::sqlite

@@ -1,0 +1,69 @@
+// What one connection knows of its hnsw tables. It outlives the sqlite3_vtab objects, which SQLite
+// destroys and makes anew at VACUUM, ALTER and foreign DDL: tables are kept by (schema, uuid), not
+// by vtab.
+//
+// Threads: those of the connection, one at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nearlite/status.h"
+#include "sqlite/api.h"
+
+namespace nearlite::sqlite {
+
+class Table;
+
+class Connection {
+ public:
+  explicit Connection(sqlite3* db) : db_(db) {}
+
+  [[nodiscard]] sqlite3* db() const noexcept { return db_; }
+
+  /// The table of this uuid, or null when this connection has not met it.
+  [[nodiscard]] std::shared_ptr<Table> find(const std::string& schema,
+                                            const std::string& uuid) const;
+  void add(std::shared_ptr<Table> table);
+  void remove(const Table& table);
+  /// All tables met and not dropped.
+  [[nodiscard]] std::vector<std::shared_ptr<Table>> tables() const;
+
+  /// Finds the table called `name` ("docs", "main.docs"), connecting it when it has not been used
+  /// yet. An empty name means the one called vss, else the only one; otherwise the message lists
+  /// those there are.
+  Result<std::shared_ptr<Table>> resolve(std::string_view name);
+
+  /// Registers vss_knn.
+  Status register_knn_function();
+  /// Names of all tables of the module, attached databases included.
+  Result<std::vector<std::string>> list_table_names();
+  /// Registers "<table>_knn" on this connection, unless that name is taken by us already.
+  Status register_knn(const std::string& table_name);
+
+ private:
+  struct Name {
+    std::string schema;
+    std::string table;
+  };
+  Result<std::vector<Name>> list_names();
+  Result<std::shared_ptr<Table>> connect(const Name& name);
+
+  sqlite3* db_;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<Table>>
+      tables_;  // by (schema, uuid)
+  std::set<std::string> knn_modules_;
+};
+
+/// The modules and functions of other files, registered by extension.cc.
+Status register_index_module(Connection& connection);
+Status register_knn_module(Connection& connection, const std::string& module_name,
+                           const std::string& table_name);
+Status register_index_functions(Connection& connection);
+
+}  // namespace nearlite::sqlite

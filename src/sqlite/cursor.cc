@@ -1,0 +1,138 @@
+#include "sqlite/cursor.h"
+
+#include "base/try.h"
+#include "sqlite/boundary.h"
+
+namespace nearlite::sqlite {
+
+// Columns of both statements: rowid, the node of each vector column, then the other columns in
+// order.
+std::string Cursor::select_list() const {
+  std::string list = "rowid";
+  for (std::size_t i = 0; i < table_->index_count(); ++i) list += ", " + Table::node_column(i);
+  for (const Column& column : table_->options().columns) {
+    if (column.kind != ColumnKind::kVector) list += ", " + quote_identifier(column.name);
+  }
+  return list;
+}
+
+Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> values) {
+  scan_use_.reset();
+  row_use_.reset();
+  scan_end_ = true;
+  searching_ = plan == kPlanSearch;
+  NEARLITE_ASSIGN(const std::vector<PlanTerm> decoded, decode_plan(terms));
+  if (decoded.size() != values.size())
+    return {Code::kInternal, "nearlite: query plan does not fit"};
+  Filter rows(*table_);
+  SearchStream::Arguments arguments;
+  sqlite3_value* query = nullptr;
+  std::size_t vector_index = 0;
+  std::int64_t offset = 0;
+  for (std::size_t i = 0; i < decoded.size(); ++i) {
+    const PlanTerm& term = decoded[i];
+    switch (term.kind) {
+      case 'v':
+        query = values[i];
+        vector_index = static_cast<std::size_t>(term.column);
+        break;
+      case 'k': arguments.k = values[i]; break;
+      case 'e': arguments.ef_search = values[i]; break;
+      case 'x': arguments.exact = values[i]; break;
+      case 'l': arguments.limit_hint = sqlite3_value_int64(values[i]); break;
+      case 'o': offset = std::max<std::int64_t>(0, sqlite3_value_int64(values[i])); break;
+      case 'u':
+        if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
+          arguments.distance_bound = sqlite3_value_double(values[i]);
+        }
+        break;
+      default: NEARLITE_TRY(rows.add(term, values[i]));
+    }
+  }
+  if (!searching_) return open_scan(rows);
+  if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
+  if (!rows.is_empty()) {
+    NEARLITE_ASSIGN(arguments.allowed, rows.node_ids(vector_index));
+  }
+  return stream_.open(table_, vector_index, query, std::move(arguments));
+}
+
+Status Cursor::open_scan(const Filter& filter) {
+  const std::string sql = "SELECT " + select_list() + " FROM " + table_->rows_name() + " WHERE 1" +
+                          filter.text() + " ORDER BY rowid";
+  NEARLITE_ASSIGN(scan_, Statement::prepare(table_->db(), sql, table_->name() + "_rows"));
+  scan_use_.reset(new StatementUse(scan_.use()));
+  filter.bind(*scan_use_);
+  return step_scan();
+}
+
+Status Cursor::step_scan() {
+  NEARLITE_ASSIGN(const bool row, scan_use_->step());
+  scan_end_ = !row;
+  if (scan_end_) scan_use_.reset();
+  return {};
+}
+
+Status Cursor::next() {
+  if (!searching_) return step_scan();
+  row_use_.reset();
+  return stream_.next();
+}
+
+bool Cursor::at_end() const noexcept { return searching_ ? stream_.at_end() : scan_end_; }
+
+RowId Cursor::rowid() const noexcept {
+  return searching_ ? stream_.hit().rowid : scan_use_->column_int64(0);
+}
+
+Status Cursor::load_row() {
+  if (row_use_) return {};
+  if (!row_) {
+    NEARLITE_ASSIGN(row_, Statement::prepare(table_->db(),
+                                             "SELECT " + select_list() + " FROM " +
+                                                 table_->rows_name() + " WHERE rowid = ?1",
+                                             table_->name() + "_rows"));
+  }
+  row_use_.reset(new StatementUse(row_.use()));
+  NEARLITE_ASSIGN(const bool found, row_use_->bind(1, stream_.hit().rowid).step());
+  if (!found) {
+    row_use_.reset();
+    return corruption(table_->name() + "_rows",
+                      "row " + std::to_string(stream_.hit().rowid) + " is missing");
+  }
+  return {};
+}
+
+Status Cursor::column(sqlite3_context* context, int column) {
+  const auto declared = static_cast<int>(table_->options().columns.size());
+  if (column >= declared) {
+    if (searching_ && column == declared + kDistance)
+      sqlite3_result_double(context, stream_.hit().distance);
+    return {};  // the other hidden columns read as NULL
+  }
+  if (sqlite3_vtab_nochange(context) != 0) return {};
+  if (!searching_) return row_column(context, column, *scan_use_);
+  NEARLITE_TRY(load_row());
+  return row_column(context, column, *row_use_);
+}
+
+Status Cursor::row_column(sqlite3_context* context, int column, StatementUse& row) {
+  const std::vector<Column>& columns = table_->options().columns;
+  const Column& wanted = columns[static_cast<std::size_t>(column)];
+  if (wanted.kind == ColumnKind::kVector) {
+    const int place = 1 + static_cast<int>(wanted.vector_index);
+    if (row.column_type(place) == SQLITE_NULL) return {};
+    NEARLITE_ASSIGN(const std::int64_t id, row.get_int64(place));
+    if (id < 1 || id > kNodeIdMax)
+      return corruption(table_->name() + "_rows", "node id " + std::to_string(id));
+    return table_->result_vector(wanted.vector_index, static_cast<NodeId>(id), context);
+  }
+  int place = 1 + static_cast<int>(table_->index_count());
+  for (int i = 0; i < column; ++i) {
+    if (columns[static_cast<std::size_t>(i)].kind != ColumnKind::kVector) ++place;
+  }
+  sqlite3_result_value(context, row.column_value(place));
+  return {};
+}
+
+}  // namespace nearlite::sqlite

@@ -1,0 +1,42 @@
+// A cursor over an hnsw table: a scan of <t>_rows, or a search.
+#pragma once
+
+#include <memory>
+
+#include "sqlite/filter.h"
+#include "sqlite/search_stream.h"
+
+namespace nearlite::sqlite {
+
+class Cursor {
+ public:
+  explicit Cursor(std::shared_ptr<Table> table) : table_(std::move(table)) {}
+
+  Status filter(int plan, const char* terms, std::span<sqlite3_value*> values);
+  Status next();
+  [[nodiscard]] bool at_end() const noexcept;
+  [[nodiscard]] RowId rowid() const noexcept;
+  Status column(sqlite3_context* context, int column);
+
+ private:
+  Status open_scan(const Filter& filter);
+  Status step_scan();
+  Status load_row();
+  Status row_column(sqlite3_context* context, int column, StatementUse& row);
+  [[nodiscard]] std::string select_list() const;
+
+  std::shared_ptr<Table> table_;
+  bool searching_ = false;
+  SearchStream stream_;
+
+  // A scan: one statement that is stepped as SQLite asks.
+  Statement scan_;
+  std::unique_ptr<StatementUse> scan_use_;
+  bool scan_end_ = true;
+
+  // A search: other columns of the present hit, read when one is asked for.
+  Statement row_;
+  std::unique_ptr<StatementUse> row_use_;
+};
+
+}  // namespace nearlite::sqlite

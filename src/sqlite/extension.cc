@@ -1,0 +1,66 @@
+// The one exported symbol: registers modules and functions on a connection.
+//
+// The Connection object lives as long as the connection: it is owned by a function of ours, which
+// SQLite destroys last, when the connection closes.
+#include "base/try.h"
+#include "sqlite/boundary.h"
+#include "sqlite/connection.h"
+#include "sqlite/functions_vector.h"
+#include "sqlite/handles.h"
+#include "sqlite/vec_each.h"
+
+SQLITE_EXTENSION_INIT1
+
+namespace nearlite::sqlite {
+
+namespace {
+
+// sqlite3_vtab_in and the LIMIT constraint came with 3.38.0.
+constexpr int kOldestHost = 3'038'000;
+
+void owner_function(sqlite3_context* context, int /*argc*/, sqlite3_value** /*argv*/) noexcept {
+  sqlite3_result_null(context);
+}
+
+void delete_connection(void* connection) noexcept { delete static_cast<Connection*>(connection); }
+
+// `<index>_knn` of the tables there are; a database that cannot be read yet (locked, encrypted, not
+// there) is no failure.
+void register_existing(Connection& connection) {
+  const auto names = connection.list_table_names();
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    ignore(connection.register_knn(name), "vss_knn(…, 'index') still works");
+  }
+}
+
+Status initialise(sqlite3* db) {
+  if (sqlite3_libversion_number() < kOldestHost) {
+    return {Code::kInternal,
+            std::string("nearlite needs SQLite 3.38 or newer, this is ") + sqlite3_libversion()};
+  }
+  auto* connection = new Connection(db);
+  // SQLite calls the destructor when this fails, too.
+  const int rc = sqlite3_create_function_v2(
+      db, "nearlite_connection", 0, SQLITE_UTF8 | SQLITE_DIRECTONLY, connection,
+      c_callback<&owner_function>(), nullptr, nullptr, c_callback<&delete_connection>());
+  if (rc != SQLITE_OK) return from_sqlite(db, rc, "extension");
+  NEARLITE_TRY(register_index_module(*connection));
+  NEARLITE_TRY(register_vector_functions(db));
+  NEARLITE_TRY(register_vec_each(db));
+  NEARLITE_TRY(register_index_functions(*connection));
+  NEARLITE_TRY(connection->register_knn_function());
+  register_existing(*connection);
+  return {};
+}
+
+}  // namespace
+
+}  // namespace nearlite::sqlite
+
+extern "C" __attribute__((visibility("default"))) int sqlite3_nearlite_init(
+    sqlite3* db, char** error, const sqlite3_api_routines* api) noexcept {
+  SQLITE_EXTENSION_INIT2(api);
+  static_cast<void>(api);
+  return nearlite::sqlite::guard(error, [&] { return nearlite::sqlite::initialise(db); });
+}

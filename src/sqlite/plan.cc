@@ -1,0 +1,198 @@
+#include "sqlite/plan.h"
+
+#include <charconv>
+
+#include "sqlite/boundary.h"
+
+namespace nearlite::sqlite {
+
+namespace {
+
+// Rough costs in units of one row read; only their order matters to the planner.
+constexpr double kSearchCost = 100.0;
+constexpr double kScanCost = 1'000'000.0;
+constexpr double kRowidCost = 10.0;
+
+// Collects terms while walking the constraints of one xBestIndex call.
+class Planner {
+ public:
+  Planner(const TableOptions& options, sqlite3_index_info* info) : options_(options), info_(info) {
+    hidden_ = static_cast<int>(options.columns.size());
+  }
+
+  Status run() {
+    find_query();
+    if (blocked_) return bare_code(SQLITE_CONSTRAINT);
+    for (int i = 0; i < info_->nConstraint; ++i) consider(i);
+    if (blocked_) return bare_code(SQLITE_CONSTRAINT);
+    order();
+    estimate();
+    const std::string text = encode_plan(terms_);
+    info_->idxStr = sqlite3_mprintf("%s", text.c_str());
+    if (info_->idxStr == nullptr) return bare_code(SQLITE_NOMEM);
+    info_->needToFreeIdxStr = 1;
+    info_->idxNum = search_ ? kPlanSearch : kPlanScan;
+    return {};
+  }
+
+ private:
+  const sqlite3_index_info::sqlite3_index_constraint& at(int i) const {
+    return info_->aConstraint[i];
+  }
+
+  [[nodiscard]] bool is_vector(int column) const {
+    return column >= 0 && column < hidden_ &&
+           options_.columns[static_cast<std::size_t>(column)].kind == ColumnKind::kVector;
+  }
+
+  void add(int i, char kind, int column, bool omit) {
+    PlanTerm term;
+    term.kind = kind;
+    term.column = column;
+    term.op = at(i).op;
+    if (kind == 'f' || kind == 'F') {
+      const char* collation = sqlite3_vtab_collation(info_, i);
+      if (collation != nullptr && sqlite3_stricmp(collation, "BINARY") != 0)
+        term.collation = collation;
+    }
+    terms_.push_back(std::move(term));
+    info_->aConstraintUsage[i].argvIndex = static_cast<int>(terms_.size());
+    info_->aConstraintUsage[i].omit = omit ? 1 : 0;
+  }
+
+  void find_query() {
+    for (int i = 0; i < info_->nConstraint; ++i) {
+      if (at(i).op != SQLITE_INDEX_CONSTRAINT_MATCH || !is_vector(at(i).iColumn)) continue;
+      if (at(i).usable == 0 || search_) {
+        blocked_ = true;  // the query comes from a table further right, or there are two
+        return;
+      }
+      search_ = true;
+      const Column& column = options_.columns[static_cast<std::size_t>(at(i).iColumn)];
+      add(i, 'v', static_cast<int>(column.vector_index), true);
+    }
+  }
+
+  void consider(int i) {
+    const int column = at(i).iColumn;
+    const int op = at(i).op;
+    const bool usable = at(i).usable != 0;
+    if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
+      if (usable && search_) add(i, op == SQLITE_INDEX_CONSTRAINT_LIMIT ? 'l' : 'o', 0, false);
+      return;
+    }
+    if (column >= hidden_) {
+      hidden(i, column - hidden_, op, usable);
+      return;
+    }
+    if (!usable || is_vector(column) || operator_text(op) == nullptr) return;
+    const bool is_rowid = column < 0;
+    // One pass for a whole IN list; otherwise SQLite would run one search, of k rows, per value.
+    const bool is_list = op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info_, i, 1) != 0;
+    if (is_rowid && op == SQLITE_INDEX_CONSTRAINT_EQ && !is_list) rowid_equal_ = true;
+    filtered_ = true;
+    add(i, is_rowid ? (is_list ? 'R' : 'r') : (is_list ? 'F' : 'f'), column, true);
+  }
+
+  void hidden(int i, int which, int op, bool usable) {
+    if (!search_) return;
+    if (which == kDistance) {
+      if (usable && (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE))
+        add(i, 'u', 0, false);
+      return;
+    }
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ || which == kCommand) return;
+    if (!usable) {
+      blocked_ = true;
+      return;
+    }
+    add(i, which == kK ? 'k' : which == kEfSearch ? 'e' : 'x', 0, true);
+  }
+
+  void order() {
+    if (info_->nOrderBy != 1 || info_->aOrderBy[0].desc != 0) return;
+    const int column = info_->aOrderBy[0].iColumn;
+    if (search_ ? column == hidden_ + kDistance : column < 0) info_->orderByConsumed = 1;
+  }
+
+  void estimate() {
+    if (search_) {
+      info_->estimatedCost = kSearchCost;
+      info_->estimatedRows = 10;
+    } else if (rowid_equal_) {
+      info_->estimatedCost = kRowidCost;
+      info_->estimatedRows = 1;
+      info_->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
+    } else {
+      info_->estimatedCost = filtered_ ? kScanCost / 4 : kScanCost;
+      info_->estimatedRows = filtered_ ? 25'000 : 100'000;
+    }
+  }
+
+  const TableOptions& options_;
+  sqlite3_index_info* info_;
+  std::vector<PlanTerm> terms_;
+  int hidden_ = 0;
+  bool search_ = false;
+  bool blocked_ = false;
+  bool rowid_equal_ = false;
+  bool filtered_ = false;
+};
+
+}  // namespace
+
+const char* operator_text(int op) noexcept {
+  switch (op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ: return "=";
+    case SQLITE_INDEX_CONSTRAINT_NE: return "<>";
+    case SQLITE_INDEX_CONSTRAINT_LT: return "<";
+    case SQLITE_INDEX_CONSTRAINT_LE: return "<=";
+    case SQLITE_INDEX_CONSTRAINT_GT: return ">";
+    case SQLITE_INDEX_CONSTRAINT_GE: return ">=";
+    case SQLITE_INDEX_CONSTRAINT_IS: return "IS";
+    case SQLITE_INDEX_CONSTRAINT_ISNOT: return "IS NOT";
+    case SQLITE_INDEX_CONSTRAINT_ISNULL: return "IS NULL";
+    case SQLITE_INDEX_CONSTRAINT_ISNOTNULL: return "IS NOT NULL";
+    case SQLITE_INDEX_CONSTRAINT_LIKE: return "LIKE";
+    case SQLITE_INDEX_CONSTRAINT_GLOB: return "GLOB";
+    default: return nullptr;
+  }
+}
+
+Status choose_plan(const TableOptions& options, sqlite3_index_info* info) {
+  return Planner(options, info).run();
+}
+
+std::string encode_plan(const std::vector<PlanTerm>& terms) {
+  std::string text;
+  for (const PlanTerm& term : terms) {
+    if (!text.empty()) text += ';';
+    text += term.kind + std::to_string(term.column) + ':' + std::to_string(term.op) + ':' +
+            term.collation;
+  }
+  return text;
+}
+
+Result<std::vector<PlanTerm>> decode_plan(const char* text) {
+  std::vector<PlanTerm> terms;
+  std::string_view rest(text == nullptr ? "" : text);
+  const Status damaged(Code::kInternal, "nearlite: query plan is damaged");
+  while (!rest.empty()) {
+    std::string_view one = rest.substr(0, rest.find(';'));
+    rest.remove_prefix(one.size() == rest.size() ? rest.size() : one.size() + 1);
+    const std::size_t first = one.find(':');
+    const std::size_t second = one.find(':', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) return damaged;
+    PlanTerm term;
+    term.kind = one[0];
+    const char* begin = one.data();
+    if (std::from_chars(begin + 1, begin + first, term.column).ptr != begin + first) return damaged;
+    if (std::from_chars(begin + first + 1, begin + second, term.op).ptr != begin + second)
+      return damaged;
+    term.collation = one.substr(second + 1);
+    terms.push_back(std::move(term));
+  }
+  return terms;
+}
+
+}  // namespace nearlite::sqlite

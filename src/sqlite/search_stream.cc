@@ -1,0 +1,98 @@
+#include "sqlite/search_stream.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "sqlite/boundary.h"
+
+namespace nearlite::sqlite {
+
+namespace {
+constexpr std::size_t kFirstBatch = 64;
+constexpr std::size_t kBatchGrowth = 4;
+}  // namespace
+
+Status SearchStream::read_arguments(const Arguments& arguments) {
+  const auto refuse = [&](const char* what, sqlite3_value* value) -> Status {
+    const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+    return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +
+                                        shown(text == nullptr ? "" : text)};
+  };
+  if (arguments.k != nullptr && sqlite3_value_type(arguments.k) != SQLITE_NULL) {
+    has_k_ = true;
+    if (sqlite3_value_numeric_type(arguments.k) != SQLITE_INTEGER ||
+        sqlite3_value_int64(arguments.k) < 0) {
+      return refuse("k: expected an integer of 0 or more", arguments.k);
+    }
+    request_.k = static_cast<std::size_t>(sqlite3_value_int64(arguments.k));
+  }
+  if (arguments.ef_search != nullptr && sqlite3_value_type(arguments.ef_search) != SQLITE_NULL) {
+    const sqlite3_int64 ef = sqlite3_value_int64(arguments.ef_search);
+    if (sqlite3_value_numeric_type(arguments.ef_search) != SQLITE_INTEGER || ef < 1 ||
+        ef > kEfMax) {
+      return refuse("ef_search: expected 1 to 100000", arguments.ef_search);
+    }
+    request_.ef_search = static_cast<std::uint32_t>(ef);
+  }
+  if (arguments.exact != nullptr) request_.exact = sqlite3_value_int(arguments.exact) != 0;
+  return {};
+}
+
+Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index,
+                          sqlite3_value* query, Arguments arguments) {
+  *this = SearchStream();
+  table_ = std::move(table);
+  vector_index_ = vector_index;
+  NEARLITE_TRY(read_arguments(arguments));
+  arguments_ = std::move(arguments);
+  if (sqlite3_value_type(query) == SQLITE_NULL) {
+    finished_ = true;  // nothing is near to NULL
+    return {};
+  }
+  NEARLITE_TRY(table_->parse_vector(vector_index, query, query_));
+  request_.query = query_;
+  if (arguments_.allowed) request_.allowed = &*arguments_.allowed;
+  batch_size_ =
+      arguments_.limit_hint >= 0 ? static_cast<std::size_t>(arguments_.limit_hint) : kFirstBatch;
+  return fill();
+}
+
+// INVARIANT: `query_` and `arguments_` live in this object, and request_ points to them.
+Status SearchStream::fill() {
+  batch_.clear();
+  position_ = 0;
+  Index& index = table_->index(vector_index_);
+  while (batch_.empty() && !finished_) {
+    if (!has_k_) {
+      NEARLITE_ASSIGN(std::uint64_t population, index.live_count());
+      if (request_.allowed != nullptr)
+        population = std::min<std::uint64_t>(population, request_.allowed->size());
+      request_.k = std::min<std::uint64_t>(emitted_.size() + std::max<std::size_t>(batch_size_, 1),
+                                           population);
+      // Near the end one scan is cheaper than ever wider searches, and misses nothing.
+      if (!emitted_.empty() && request_.k > population / kBatchGrowth) {
+        request_.k = population;
+        request_.exact = true;
+      }
+      finished_ = request_.k >= population;
+      batch_size_ = std::max(batch_size_ * kBatchGrowth, kFirstBatch);
+    } else {
+      finished_ = true;
+    }
+    NEARLITE_ASSIGN(batch_, index.search(request_));
+    if (!has_k_) {
+      const bool beyond = arguments_.distance_bound && !batch_.empty() &&
+                          batch_.back().distance > *arguments_.distance_bound;
+      finished_ = finished_ || beyond;
+      std::erase_if(batch_, [&](const Hit& hit) { return !emitted_.insert(hit.id).second; });
+    }
+  }
+  return {};
+}
+
+Status SearchStream::next() {
+  ++position_;
+  return at_end() && !finished_ ? fill() : Status();
+}
+
+}  // namespace nearlite::sqlite

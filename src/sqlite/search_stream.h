@@ -1,0 +1,52 @@
+// A search that yields rows as long as SQLite asks: exactly k of them, or, without k, batch after
+// batch in order of distance until every row has come. Both virtual tables that search use it.
+//
+// Without k the first batch is exact in its order; a later batch may hold a row that the graph
+// missed before, which then comes with its true distance, late but not lost.
+#pragma once
+
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include "sqlite/table.h"
+
+namespace nearlite::sqlite {
+
+class SearchStream {
+ public:
+  /// Checks the arguments (null where not given) and runs the first batch. k: >= 0; ef_search: 1 to
+  /// kEfMax.
+  struct Arguments {
+    sqlite3_value* k = nullptr;
+    sqlite3_value* ef_search = nullptr;
+    sqlite3_value* exact = nullptr;
+    std::int64_t limit_hint = -1;          // rows the query will take at most
+    std::optional<double> distance_bound;  // rows further away than this do not matter
+    std::optional<std::vector<NodeId>> allowed;
+  };
+  Status open(std::shared_ptr<Table> table, std::size_t vector_index, sqlite3_value* query,
+              Arguments arguments);
+
+  [[nodiscard]] bool at_end() const noexcept { return position_ >= batch_.size(); }
+  [[nodiscard]] const Hit& hit() const noexcept { return batch_[position_]; }
+  Status next();
+
+ private:
+  Status fill();
+  Status read_arguments(const Arguments& arguments);
+
+  std::shared_ptr<Table> table_;
+  std::size_t vector_index_ = 0;
+  std::vector<float> query_;
+  Arguments arguments_;
+  SearchRequest request_;
+  bool has_k_ = false;
+  bool finished_ = false;
+  std::size_t batch_size_ = 0;
+  std::unordered_set<NodeId> emitted_;
+  std::vector<Hit> batch_;
+  std::size_t position_ = 0;
+};
+
+}  // namespace nearlite::sqlite

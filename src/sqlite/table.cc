@@ -1,0 +1,362 @@
+#include "sqlite/table.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/hash.h"
+#include "base/try.h"
+#include "sqlite/boundary.h"
+#include "sqlite/connection.h"
+
+namespace nearlite::sqlite {
+
+namespace {
+
+// Keys of <t>_config; docs/format.md.
+constexpr std::string_view kFormatKey = "format_version";
+constexpr std::string_view kUuidKey = "uuid";
+constexpr std::string_view kLayoutKey = "vectors_per_block";  // + column suffix
+constexpr std::string_view kSettingPrefix = "setting.";
+
+std::string hex(const Hash128& hash) {
+  char text[33];
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(hash.high),
+                static_cast<unsigned long long>(hash.low));
+  return text;
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+Result<std::int64_t> pragma_value(sqlite3* db, const std::string& schema,
+                                  const std::string& pragma) {
+  NEARLITE_ASSIGN(
+      Statement statement,
+      Statement::prepare(db, "PRAGMA " + quote_identifier(schema) + "." + pragma, schema, 0));
+  StatementUse use = statement.use();
+  NEARLITE_ASSIGN(const bool row, use.step());
+  return row ? use.column_int64(0) : std::int64_t{0};
+}
+
+// Where connections of this process meet: one slot per index and database file. A database that has
+// no file of its own, or whose locks do not hold, gets a slot nobody else sees.
+std::shared_ptr<CacheSlot> find_slot(sqlite3* db, const std::string& schema,
+                                     const std::string& index_uuid) {
+  const char* file = sqlite3_db_filename(db, schema.c_str());
+  struct stat info {};
+  if (file == nullptr || *file == '\0' || stat(file, &info) != 0)
+    return std::make_shared<CacheSlot>();
+  const char* cache = sqlite3_uri_parameter(file, "cache");
+  if ((cache != nullptr && sqlite3_stricmp(cache, "shared") == 0) ||
+      sqlite3_uri_boolean(file, "nolock", 0) != 0) {
+    return std::make_shared<CacheSlot>();
+  }
+  return shared_cache_slot(index_uuid + "/" + std::to_string(info.st_dev) + "/" +
+                           std::to_string(info.st_ino));
+}
+
+std::uint32_t threads_from_environment() {
+  const char* text = std::getenv("NEARLITE_THREADS");
+  if (text == nullptr) return 0;
+  return static_cast<std::uint32_t>(std::clamp(std::atoi(text), 0, 64));
+}
+
+}  // namespace
+
+Table::Table(Connection& connection, std::string schema, std::string name, TableOptions options)
+    : connection_(connection),
+      db_(connection.db()),
+      schema_(std::move(schema)),
+      name_(std::move(name)),
+      options_(std::move(options)) {}
+
+Status Table::error(Code code, std::string_view what) const {
+  return {code, "nearlite: " + name_ + ": " + std::string(what)};
+}
+
+std::string Table::rows_name() const { return shadow_name(schema_, name_, "rows"); }
+
+std::string Table::node_column(std::size_t vector_index) {
+  return "node_id" + column_suffix(vector_index);
+}
+
+Status Table::prepare(Statement& statement, const std::string& sql) {
+  if (statement) return {};
+  NEARLITE_ASSIGN(statement, Statement::prepare(db_, sql, name_ + "_rows"));
+  return {};
+}
+
+Result<std::size_t> Table::find_vector(std::string_view name) const {
+  if (name.empty()) return std::size_t{0};
+  const std::string wanted(name);
+  for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
+    if (sqlite3_stricmp(options_.vectors[i].name.c_str(), wanted.c_str()) == 0) return i;
+  }
+  return error(Code::kNotFound, "no vector column called " + wanted);
+}
+
+Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::string& schema,
+                                             const std::string& name, const TableOptions& options,
+                                             std::span<const char* const> arguments) {
+  std::shared_ptr<Table> table(new Table(connection, schema, name, options));
+  sqlite3* db = connection.db();
+  // No clock, no randomness: the same statements on the same database give the same uuid, and a
+  // table that is dropped and made again gets another one.
+  NEARLITE_ASSIGN(const std::int64_t schema_version, pragma_value(db, schema, "schema_version"));
+  NEARLITE_ASSIGN(const std::int64_t page_size, pragma_value(db, schema, "page_size"));
+  Hasher hasher;
+  hasher.bytes(bytes_of(name));
+  for (const char* argument : arguments) hasher.bytes(bytes_of(argument));
+  hasher.u64(static_cast<std::uint64_t>(schema_version));
+  table->uuid_ = hex(hasher.digest128());
+
+  std::string columns = "rowid INTEGER PRIMARY KEY";
+  for (std::size_t i = 0; i < options.vectors.size(); ++i)
+    columns += ", " + node_column(i) + " INTEGER";
+  for (const Column& column : options.columns) {
+    if (column.kind == ColumnKind::kVector) continue;
+    columns += ", " + quote_identifier(column.name);
+    if (column.kind == ColumnKind::kAuxiliary) continue;
+    switch (column.type) {
+      case ValueType::kText: columns += " TEXT"; break;
+      case ValueType::kInteger:
+      case ValueType::kBoolean: columns += " INTEGER"; break;
+      case ValueType::kReal: columns += " REAL"; break;
+      case ValueType::kBlob: columns += " BLOB"; break;
+    }
+  }
+  NEARLITE_TRY(create_config_table(db, schema, name));
+  NEARLITE_TRY(execute(db, "CREATE TABLE " + table->rows_name() + "(" + columns + ")", name));
+  std::vector<VectorLayout> layouts;
+  for (std::size_t i = 0; i < options.vectors.size(); ++i) {
+    NEARLITE_TRY(create_shadow_tables(db, schema, name, column_suffix(i)));
+    layouts.push_back(choose_vector_layout(
+        static_cast<std::uint32_t>(vector_bytes(options.vectors[i].type, options.vectors[i].dim)),
+        static_cast<std::uint32_t>(page_size)));
+  }
+  NEARLITE_TRY(table->make_indexes(layouts));
+  Store& config = table->indexes_.front()->store();
+  NEARLITE_TRY(config.put_config(kFormatKey, bytes_of(std::to_string(kFormatVersion))));
+  NEARLITE_TRY(config.put_config(kUuidKey, bytes_of(table->uuid_)));
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    NEARLITE_TRY(config.put_config(std::string(kLayoutKey) + column_suffix(i),
+                                   bytes_of(std::to_string(layouts[i].capacity))));
+    NEARLITE_TRY(table->indexes_[i]->create());
+  }
+  connection.add(table);
+  return table;
+}
+
+Status Table::make_indexes(std::span<const VectorLayout> layouts) {
+  for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
+    const VectorColumn& column = options_.vectors[i];
+    const std::string suffix = column_suffix(i);
+    IndexOptions options;
+    options.label = name_ + "." + column.name;
+    options.element = column.type;
+    options.metric = column.metric;
+    options.dim = column.dim;
+    options.m = options_.m;
+    options.ef_construction = options_.ef_construction;
+    options.quantize = options_.quantize;
+    options.seed = hash64(bytes_of(uuid_ + suffix));
+    options.centre_key = "centre" + suffix;
+    options.ef_search = options_.ef_search;
+    options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
+    options.parallel_insert_threshold = options_.parallel_insert_threshold;
+    options.thread_count = threads_from_environment();
+    auto store = std::make_unique<SqliteStore>(db_, schema_, name_, suffix, layouts[i]);
+    stores_.push_back(store.get());
+    indexes_.push_back(std::make_unique<Index>(std::move(options), std::move(store),
+                                               find_slot(db_, schema_, uuid_ + suffix)));
+  }
+  return {};
+}
+
+namespace {
+
+// Config values are short texts kept as blobs.
+Result<std::string> config_text(Store& store, std::string_view key) {
+  NEARLITE_ASSIGN(const auto bytes, store.find_config(key));
+  if (!bytes) return std::string();
+  return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Table>> Table::open(Connection& connection, const std::string& schema,
+                                           const std::string& name, TableOptions options) {
+  SqliteStore config(connection.db(), schema, name, "", VectorLayout());
+  NEARLITE_ASSIGN(const std::string version, config_text(config, kFormatKey));
+  if (version != std::to_string(kFormatVersion)) {
+    return Status(Code::kCorruption, "nearlite: " + name + ": format version '" + version +
+                                         "' is not " + std::to_string(kFormatVersion) +
+                                         ", the one this build reads");
+  }
+  NEARLITE_ASSIGN(const std::string uuid, config_text(config, kUuidKey));
+  if (uuid.size() != 32) return corruption(name + "_config", "no uuid");
+  if (auto known = connection.find(schema, uuid)) {
+    known->set_name(name);
+    return known;
+  }
+  for (const std::string_view option : {"ef_construction", "ef_search", "tombstone_rebuild_pct",
+                                        "parallel_insert_threshold", "persist"}) {
+    NEARLITE_ASSIGN(const std::string value,
+                    config_text(config, std::string(kSettingPrefix) + std::string(option)));
+    if (!value.empty()) NEARLITE_TRY(change_option(name, option, value, options));
+  }
+  std::shared_ptr<Table> table(new Table(connection, schema, name, std::move(options)));
+  table->uuid_ = uuid;
+  std::vector<VectorLayout> layouts;
+  for (std::size_t i = 0; i < table->options_.vectors.size(); ++i) {
+    NEARLITE_ASSIGN(const std::string text,
+                    config_text(config, std::string(kLayoutKey) + column_suffix(i)));
+    const int capacity = std::atoi(text.c_str());
+    if (capacity < 1 || capacity > 65'536)
+      return corruption(name + "_config", "vectors per block: " + text);
+    const VectorColumn& column = table->options_.vectors[i];
+    layouts.push_back({static_cast<std::uint32_t>(vector_bytes(column.type, column.dim)),
+                       static_cast<std::uint32_t>(capacity)});
+  }
+  NEARLITE_TRY(table->make_indexes(layouts));
+  connection.add(table);
+  return table;
+}
+
+void Table::set_name(const std::string& name) {
+  if (name == name_) return;
+  name_ = name;
+  exists_.close();
+  nodes_.close();
+  insert_.close();
+  update_.close();
+  delete_.close();
+  for (std::size_t i = 0; i < indexes_.size(); ++i) {
+    stores_[i]->set_table(name);
+    indexes_[i]->options().label = name + "." + options_.vectors[i].name;
+  }
+}
+
+Status Table::rename(const std::string& new_name) {
+  for (SqliteStore* store : stores_) store->drop_statements();
+  for (std::size_t i = 0; i < stores_.size(); ++i) {
+    NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name));
+  }
+  NEARLITE_TRY(rename_config_table(db_, schema_, name_, new_name));
+  NEARLITE_TRY(execute(
+      db_, "ALTER TABLE " + rows_name() + " RENAME TO " + quote_identifier(new_name + "_rows"),
+      name_));
+  former_names_.push_back(name_);
+  set_name(new_name);
+  return connection_.register_knn(new_name);
+}
+
+Status Table::destroy() {
+  for (auto& index : indexes_) index->rollback();
+  exists_.close();
+  nodes_.close();
+  insert_.close();
+  update_.close();
+  delete_.close();
+  for (SqliteStore* store : stores_) store->drop_statements();
+  for (std::size_t i = 0; i < stores_.size(); ++i) {
+    NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i)));
+  }
+  NEARLITE_TRY(drop_config_table(db_, schema_, name_));
+  NEARLITE_TRY(execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_));
+  connection_.remove(*this);
+  return {};
+}
+
+Result<std::vector<std::pair<NodeId, RowId>>> Table::live_rows(std::size_t vector_index) {
+  const std::string column = node_column(vector_index);
+  NEARLITE_ASSIGN(Statement statement,
+                  Statement::prepare(db_,
+                                     "SELECT " + column + ", rowid FROM " + rows_name() +
+                                         " WHERE " + column + " IS NOT NULL",
+                                     name_ + "_rows"));
+  std::vector<std::pair<NodeId, RowId>> rows;
+  StatementUse use = statement.use();
+  for (;;) {
+    NEARLITE_ASSIGN(const bool row, use.step());
+    if (!row) break;
+    NEARLITE_ASSIGN(const std::int64_t id, use.get_int64(0));
+    if (id < 1 || id > kNodeIdMax)
+      return corruption(name_ + "_rows", "node id " + std::to_string(id));
+    rows.emplace_back(static_cast<NodeId>(id), use.column_int64(1));
+  }
+  std::sort(rows.begin(), rows.end());
+  const auto twice = std::adjacent_find(
+      rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
+  if (twice != rows.end()) {
+    return corruption(name_ + "_rows",
+                      "node " + std::to_string(twice->first) + " belongs to two rows");
+  }
+  return rows;
+}
+
+Result<bool> Table::has_shadow_tables(const std::string& name) {
+  SqliteStore probe(db_, schema_, name, "", VectorLayout());
+  if (!probe.tables_exist()) return false;
+  NEARLITE_ASSIGN(const std::string uuid, config_text(probe, kUuidKey));
+  return uuid == uuid_;
+}
+
+// A ROLLBACK TO may have undone a rename: finds the name under which our tables are now.
+Status Table::find_current_name() {
+  name_in_doubt_ = false;
+  std::vector<std::string> candidates = former_names_;
+  candidates.push_back(name_);
+  for (auto name = candidates.rbegin(); name != candidates.rend(); ++name) {
+    NEARLITE_ASSIGN(const bool here, has_shadow_tables(*name));
+    if (here) {
+      set_name(*name);
+      return {};
+    }
+  }
+  return {};
+}
+
+Status Table::sync() {
+  bool writing = false;
+  for (auto& index : indexes_) writing = writing || index->is_writing();
+  if (!writing) return {};
+  const sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(db_);
+  if (name_in_doubt_) NEARLITE_TRY(find_current_name());
+  if (!stores_.front()->tables_exist()) {
+    // The creation was rolled back, or the table dropped: there is nothing to keep in step, and the
+    // other rows of the transaction must be able to commit.
+    for (auto& index : indexes_) index->rollback();
+    return {};
+  }
+  Status status;
+  for (auto& index : indexes_) {
+    status = index->sync();
+    if (!status.ok()) break;
+  }
+  sqlite3_set_last_insert_rowid(db_, last_rowid);
+  return status;
+}
+
+void Table::commit() noexcept {
+  for (auto& index : indexes_) index->commit();
+  former_names_.clear();
+  name_in_doubt_ = false;
+}
+
+void Table::rollback() noexcept {
+  for (auto& index : indexes_) index->rollback();
+  former_names_.clear();
+  name_in_doubt_ = false;
+}
+
+void Table::rollback_to() noexcept {
+  for (auto& index : indexes_) index->rollback_to();
+  name_in_doubt_ = name_in_doubt_ || !former_names_.empty();
+}
+
+}  // namespace nearlite::sqlite

@@ -1,0 +1,130 @@
+// One hnsw table as one connection sees it: its options, its rows in <t>_rows, and one Index per
+// vector column.
+//
+// Truth is <t>_rows(rowid, node_id…, other columns) and the vectors of the nodes; everything here
+// can be read back from them. The object outlives the sqlite3_vtab (see connection.h).
+//
+// Threads: those of the connection, one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "index/index.h"
+#include "nearlite/status.h"
+#include "sqlite/handles.h"
+#include "sqlite/sqlite_store.h"
+#include "sqlite/table_options.h"
+
+namespace nearlite::sqlite {
+
+class Connection;
+
+/// How a row write ended; SQLite needs the plain code for conflicts.
+enum class Written : std::uint8_t { kDone, kConflict };
+
+class Table {
+ public:
+  /// CREATE: makes the shadow tables.
+  static Result<std::shared_ptr<Table>> create(Connection& connection, const std::string& schema,
+                                               const std::string& name, const TableOptions& options,
+                                               std::span<const char* const> arguments);
+  /// CONNECT: finds the table this connection has met before, or reads its config.
+  static Result<std::shared_ptr<Table>> open(Connection& connection, const std::string& schema,
+                                             const std::string& name, TableOptions options);
+  /// DESTROY: drops the shadow tables.
+  Status destroy();
+  Status rename(const std::string& new_name);
+
+  [[nodiscard]] const std::string& schema() const noexcept { return schema_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& uuid() const noexcept { return uuid_; }
+  [[nodiscard]] const TableOptions& options() const noexcept { return options_; }
+  [[nodiscard]] sqlite3* db() const noexcept { return db_; }
+  [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
+  [[nodiscard]] Index& index(std::size_t vector_index) noexcept { return *indexes_[vector_index]; }
+  /// The vector column called `name`; the first when empty.
+  Result<std::size_t> find_vector(std::string_view name) const;
+
+  // How many sqlite3_vtab objects stand for this table now.
+  void attach() noexcept { ++attach_count_; }
+  void detach() noexcept { --attach_count_; }
+  [[nodiscard]] bool is_attached() const noexcept { return attach_count_ > 0; }
+
+  // ---- Rows (table_write.cc). `values` are the declared columns in order, as xUpdate gives them.
+  /// `rowid` null: the next free one. On success `rowid_out` is the row's id.
+  Result<Written> insert(sqlite3_value* rowid, std::span<sqlite3_value* const> values, bool replace,
+                         RowId& rowid_out);
+  Result<Written> update(RowId old_rowid, RowId new_rowid, std::span<sqlite3_value* const> values,
+                         bool replace);
+  Status erase(RowId rowid);
+
+  /// The query or stored vector in `value`: JSON text, or a blob of float32 or of the declared
+  /// type.
+  Status parse_vector(std::size_t vector_index, sqlite3_value* value,
+                      std::vector<float>& out) const;
+  /// The vector of a node as a blob of the declared type.
+  Status result_vector(std::size_t vector_index, NodeId id, sqlite3_context* context);
+
+  /// Every (node, row) of a vector column, ascending by node; from <t>_rows alone.
+  Result<std::vector<std::pair<NodeId, RowId>>> live_rows(std::size_t vector_index);
+  /// SQL name of <t>_rows, schema-qualified, and of its node column for a vector column.
+  [[nodiscard]] std::string rows_name() const;
+  static std::string node_column(std::size_t vector_index);
+
+  // ---- Commands (table_command.cc)
+  Status command(std::string_view name, sqlite3_value* argument);
+  Result<std::vector<std::string>> check(std::size_t limit);
+  /// Writes the side file now.
+  Status save();
+  Result<std::string> stats_json();
+  Result<std::uint64_t> digest();
+
+  // ---- Transaction callbacks
+  Status sync();
+  void commit() noexcept;
+  void rollback() noexcept;
+  void rollback_to() noexcept;
+
+ private:
+  Table(Connection& connection, std::string schema, std::string name, TableOptions options);
+
+  Status rebuild();
+  Status change_setting(std::string_view name, const std::string& value);
+  Status make_indexes(std::span<const VectorLayout> layouts);
+  void set_name(const std::string& name);
+  Status find_current_name();
+  Result<bool> has_shadow_tables(const std::string& name);
+  Status prepare(Statement& statement, const std::string& sql);
+
+  // One row of <t>_rows to write.
+  struct NewRow;
+  Status check_values(std::span<sqlite3_value* const> values, NewRow& row) const;
+  Result<bool> row_exists(RowId rowid);
+  Status write_vectors(NewRow& row, RowId rowid);
+  Result<std::vector<NodeId>> node_ids(RowId rowid);
+  [[nodiscard]] Status error(Code code, std::string_view what) const;
+
+  Connection& connection_;
+  sqlite3* db_;
+  std::string schema_;
+  std::string name_;
+  std::vector<std::string> former_names_;  // of this transaction: ROLLBACK may bring one back
+  bool name_in_doubt_ = false;
+  std::string uuid_;
+  TableOptions options_;
+  int attach_count_ = 0;
+  std::vector<std::unique_ptr<Index>> indexes_;
+  std::vector<SqliteStore*> stores_;  // owned by indexes_
+
+  Statement exists_;
+  Statement nodes_;
+  Statement insert_;
+  Statement update_;
+  Statement delete_;
+};
+
+}  // namespace nearlite::sqlite

@@ -1,0 +1,138 @@
+// Commands, as in FTS5: INSERT INTO t(t) VALUES('optimize'), INSERT INTO t(t, k)
+// VALUES('ef_search', 200).
+#include <nlohmann/json.hpp>
+
+#include "base/hash.h"
+#include "base/try.h"
+#include "sqlite/boundary.h"
+#include "sqlite/connection.h"
+#include "sqlite/table.h"
+#include "vector/simd_target.h"
+
+namespace nearlite::sqlite {
+
+namespace {
+// Problems an integrity check lists at most, per vector column.
+constexpr std::size_t kProblemsMax = 100;
+}  // namespace
+
+Result<std::vector<std::string>> Table::check(std::size_t limit) {
+  std::vector<std::string> problems;
+  for (std::size_t i = 0; i < indexes_.size() && problems.size() < limit; ++i) {
+    const auto live = live_rows(i);
+    if (!live.ok()) {
+      if (live.status().code() != Code::kCorruption) return live.status();
+      problems.push_back(live.status().message());
+      continue;
+    }
+    NEARLITE_ASSIGN(auto lines, indexes_[i]->check(*live, limit - problems.size()));
+    for (std::string& line : lines) problems.push_back(options_.vectors[i].name + ": " + line);
+  }
+  return problems;
+}
+
+Status Table::command(std::string_view name, sqlite3_value* argument) {
+  const bool has_argument = argument != nullptr && sqlite3_value_type(argument) != SQLITE_NULL;
+  if (has_argument) {
+    const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argument));
+    if (text == nullptr) return bare_code(SQLITE_NOMEM);
+    const std::string value(text, static_cast<std::size_t>(sqlite3_value_bytes(argument)));
+    return change_setting(name, value);
+  }
+  if (name == "sync") return {};  // tables that own their rows have no log to apply
+  if (name == "save") return save();
+  if (name == "integrity-check") {
+    NEARLITE_ASSIGN(const auto problems, check(kProblemsMax));
+    if (problems.empty()) return {};
+    return error(Code::kCorruption,
+                 std::to_string(problems.size()) + " problem(s); the first: " + problems.front());
+  }
+  if (name == "repair") {
+    NEARLITE_ASSIGN(const auto problems, check(1));
+    return problems.empty() ? Status() : rebuild();
+  }
+  if (name == "rebuild") return rebuild();
+  if (name == "optimize" || name == "compact") {
+    for (auto& index : indexes_)
+      NEARLITE_TRY(name == "compact" ? index->compact() : index->optimize());
+    return {};
+  }
+  return error(Code::kInvalidArgument, "unknown command " + shown(name) +
+                                           "; there are optimize, compact, repair, rebuild, "
+                                           "integrity-check, sync, save, and settings");
+}
+
+Status Table::save() { return {}; }
+
+Status Table::rebuild() {
+  for (std::size_t i = 0; i < indexes_.size(); ++i) {
+    NEARLITE_ASSIGN(const auto live, live_rows(i));
+    NEARLITE_TRY(indexes_[i]->rebuild(live));
+  }
+  return {};
+}
+
+// A setting holds for this connection at once, and for others when they connect.
+Status Table::change_setting(std::string_view name, const std::string& value) {
+  if (name == "threads") {  // of this connection only; results do not depend on it
+    const int count = std::atoi(value.c_str());
+    if (count < 0 || count > 64)
+      return error(Code::kInvalidArgument, "threads: 0 to 64, got " + shown(value));
+    for (auto& index : indexes_) index->options().thread_count = static_cast<std::uint32_t>(count);
+    return {};
+  }
+  NEARLITE_TRY(change_option(name_, name, value, options_));
+  const std::string canonical = canonical_option(name);
+  const std::string text = option_text(options_, canonical);
+  NEARLITE_TRY(indexes_.front()->store().put_config(
+      "setting." + canonical, std::as_bytes(std::span(text.data(), text.size()))));
+  for (auto& index : indexes_) {
+    index->options().ef_search = options_.ef_search;
+    index->options().tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
+    index->options().parallel_insert_threshold = options_.parallel_insert_threshold;
+  }
+  return {};
+}
+
+Result<std::string> Table::stats_json() {
+  nlohmann::ordered_json all;
+  all["table"] = name_;
+  all["simd"] = std::string(name_of(active_simd_target()));
+  all["indexes"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < indexes_.size(); ++i) {
+    NEARLITE_ASSIGN(const IndexStats stats, indexes_[i]->stats());
+    const VectorColumn& column = options_.vectors[i];
+    const IndexOptions& options = indexes_[i]->options();
+    nlohmann::ordered_json one;
+    one["column"] = column.name;
+    one["element"] = std::string(nearlite::name_of(column.type));
+    one["dim"] = column.dim;
+    one["metric"] = std::string(nearlite::name_of(column.metric));
+    one["quantize"] = std::string(nearlite::name_of(options.quantize));
+    one["m"] = options.m;
+    one["ef_construction"] = options.ef_construction;
+    one["ef_search"] = options.ef_search;
+    one["live"] = stats.live_count;
+    one["dead"] = stats.dead_count;
+    one["seq"] = stats.seq;
+    one["max_node_id"] = stats.max_node_id;
+    one["memory_bytes"] = stats.memory_bytes;
+    one["cached"] = stats.cached;
+    one["loads"] = stats.load_count;
+    one["catch_ups"] = stats.catch_up_count;
+    one["last_path"] = std::string(nearlite::name_of(stats.last_path));
+    all["indexes"].push_back(std::move(one));
+  }
+  return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<std::uint64_t> Table::digest() {
+  Hasher hasher;
+  for (auto& index : indexes_) {
+    NEARLITE_ASSIGN(const std::uint64_t part, index->digest());
+    hasher.u64(part);
+  }
+  return hasher.digest64();
+}
+
+}  // namespace nearlite::sqlite

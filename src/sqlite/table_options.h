@@ -1,0 +1,100 @@
+// What a virtual table of the module hnsw is: its columns and its settings, with the range of every
+// setting in one place.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nearlite/status.h"
+#include "vector/types.h"
+
+namespace nearlite::sqlite {
+
+inline constexpr std::size_t kVectorColumnsMax = 16;
+inline constexpr std::size_t kPartitionColumnsMax = 4;
+inline constexpr std::size_t kMetadataColumnsMax = 16;
+inline constexpr std::size_t kAuxiliaryColumnsMax = 16;
+inline constexpr std::size_t kNameBytesMax = 255;
+inline constexpr std::size_t kPathBytesMax = 1024;
+inline constexpr std::uint32_t kDimDefault = 384;
+
+/// One vector column, which has an index of its own.
+struct VectorColumn {
+  std::string name;
+  ElementType type = ElementType::kFloat32;
+  std::uint32_t dim = kDimDefault;
+  Metric metric = Metric::kCosine;
+
+  bool operator==(const VectorColumn&) const = default;
+};
+
+enum class ColumnKind : std::uint8_t {
+  kVector,
+  kPartition,  ///< text or integer
+  kMetadata,   ///< text, integer, real or boolean; filterable
+  kAuxiliary,  ///< any type; stored, not filterable
+};
+
+enum class ValueType : std::uint8_t { kText, kInteger, kReal, kBoolean, kBlob };
+
+/// SQL type names: text, integer, real, boolean, blob.
+[[nodiscard]] std::string_view name_of(ValueType type) noexcept;
+
+/// A column of the table as declared, in order of declaration.
+struct Column {
+  ColumnKind kind = ColumnKind::kMetadata;
+  std::string name;
+  ValueType type = ValueType::kText;  ///< not for kVector
+  std::size_t vector_index = 0;       ///< kVector: place in TableOptions::vectors
+
+  bool operator==(const Column&) const = default;
+};
+
+/// When the side file is written.
+enum class Persist : std::uint8_t { kCommit, kEvery, kClose };
+
+struct TableOptions {
+  std::vector<VectorColumn> vectors;  ///< never empty after parse_arguments()
+  std::vector<Column> columns;        ///< all columns, vectors included
+
+  std::uint32_t m = 16;                 ///< 2–128
+  std::uint32_t ef_construction = 200;  ///< 1–10,000
+  std::uint32_t ef_search = 200;        ///< 1–100,000; not given: as ef_construction
+  Quantize quantize = Quantize::kInt8;
+  std::uint32_t tombstone_rebuild_pct = 30;       ///< 0–100; 100 = never
+  std::uint32_t parallel_insert_threshold = 256;  ///< 1–1,000,000 rows
+  Persist persist = Persist::kCommit;
+  std::uint32_t persist_every = 0;  ///< commits; kEvery only
+  std::string path;                 ///< of the side file; empty = none
+
+  bool operator==(const TableOptions&) const = default;
+};
+
+/// Sets the option `name` from its text ("m" from "32", "persist" from "every 100"). Columns are
+/// not options. Errors: kNotFound for an unknown option, kInvalidArgument otherwise; messages begin
+/// "nearlite: <table>: ".
+Status set_option(std::string_view table, std::string_view name, std::string_view value,
+                  TableOptions& options);
+
+/// The same for options that may change after creation: ef_construction (ef), ef_search,
+/// tombstone_rebuild_pct, parallel_insert_threshold, persist. Other known options fail with
+/// kInvalidArgument.
+Status change_option(std::string_view table, std::string_view name, std::string_view value,
+                     TableOptions& options);
+
+/// The text from which set_option() makes the present value; empty for an unknown name.
+[[nodiscard]] std::string option_text(const TableOptions& options, std::string_view name);
+
+/// The name under which an option is kept: "ef" is "ef_construction"; others in lower case. Empty
+/// when unknown.
+[[nodiscard]] std::string canonical_option(std::string_view name);
+
+/// A failure of the user's input: "nearlite: <table>: <problem>".
+[[nodiscard]] Status invalid(std::string_view table, std::string_view problem);
+
+/// `value` in single quotes, shortened and without control characters, for messages.
+[[nodiscard]] std::string shown(std::string_view value);
+
+}  // namespace nearlite::sqlite

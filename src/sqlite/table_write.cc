@@ -1,0 +1,344 @@
+// Inserting, updating and deleting rows. Whatever can be refused is checked before anything is
+// written; when a nested write fails half-way, what was written is undone by deletes, and if that
+// fails too the transaction is poisoned.
+#include <cmath>
+
+#include "base/try.h"
+#include "sqlite/boundary.h"
+#include "sqlite/connection.h"
+#include "sqlite/table.h"
+#include "vector/parse.h"
+
+namespace nearlite::sqlite {
+
+// What the user gave for one row. Unchanged columns of an UPDATE are marked, not read.
+struct Table::NewRow {
+  struct Vector {
+    bool is_set = false;  // given by the statement (not an unchanged column)
+    bool is_null = true;
+    std::vector<float> values;
+    NodeId id = kNodeNone;  // handed out for the new vector
+  };
+  std::vector<Vector> vectors;
+  std::span<sqlite3_value* const> values;
+};
+
+namespace {
+
+// A vector may come as JSON text, as float32 or as the declared type; the length of a blob tells
+// which.
+Status parse_any(const VectorColumn& column, sqlite3_value* value, std::vector<float>& out) {
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_TEXT: {
+      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+      if (text == nullptr) return bare_code(SQLITE_NOMEM);
+      const std::string_view view(text, static_cast<std::size_t>(sqlite3_value_bytes(value)));
+      return parse_vector_text(view, column.dim, out);
+    }
+    case SQLITE_BLOB: {
+      const auto* data = static_cast<const std::byte*>(sqlite3_value_blob(value));
+      const std::span bytes(data, static_cast<std::size_t>(sqlite3_value_bytes(value)));
+      const bool is_native = bytes.size() == vector_bytes(column.type, column.dim);
+      const bool is_float = bytes.size() == vector_bytes(ElementType::kFloat32, column.dim);
+      const ElementType type = !is_native && is_float ? ElementType::kFloat32 : column.type;
+      return parse_vector_blob(bytes, type, column.dim, out);
+    }
+    default: return {Code::kInvalidArgument, "a vector is JSON text or a blob"};
+  }
+}
+
+bool is_number(sqlite3_value* value, bool allow_real) {
+  const int type = sqlite3_value_numeric_type(value);
+  if (type == SQLITE_INTEGER) return true;
+  if (type != SQLITE_FLOAT) return false;
+  const double number = sqlite3_value_double(value);
+  return allow_real || (std::floor(number) == number && std::fabs(number) < 9.2e18);
+}
+
+bool fits(ValueType type, sqlite3_value* value) {
+  const int given = sqlite3_value_type(value);
+  if (given == SQLITE_NULL) return true;
+  switch (type) {
+    case ValueType::kText: return given == SQLITE_TEXT;
+    case ValueType::kInteger: return is_number(value, false);
+    case ValueType::kReal: return is_number(value, true);
+    case ValueType::kBoolean:
+      return is_number(value, false) &&
+             (sqlite3_value_int64(value) == 0 || sqlite3_value_int64(value) == 1);
+    case ValueType::kBlob: return given == SQLITE_BLOB;
+  }
+  return false;
+}
+
+const char* name_of_type(int type) {
+  switch (type) {
+    case SQLITE_INTEGER: return "integer";
+    case SQLITE_FLOAT: return "real";
+    case SQLITE_TEXT: return "text";
+    case SQLITE_BLOB: return "blob";
+    default: return "null";
+  }
+}
+
+// Nested INSERTs change last_insert_rowid(); what the user sees is set by SQLite from xUpdate's
+// result or stays.
+class KeepLastRowid {
+ public:
+  explicit KeepLastRowid(sqlite3* db) : db_(db), rowid_(sqlite3_last_insert_rowid(db)) {}
+  ~KeepLastRowid() { sqlite3_set_last_insert_rowid(db_, rowid_); }
+  KeepLastRowid(const KeepLastRowid&) = delete;
+  KeepLastRowid& operator=(const KeepLastRowid&) = delete;
+
+ private:
+  sqlite3* db_;
+  sqlite3_int64 rowid_;
+};
+
+}  // namespace
+
+Status Table::parse_vector(std::size_t vector_index, sqlite3_value* value,
+                           std::vector<float>& out) const {
+  const VectorColumn& column = options_.vectors[vector_index];
+  const Status status = parse_any(column, value, out);
+  if (status.ok() || status.code() != Code::kInvalidArgument) return status;
+  return {Code::kInvalidArgument,
+          "nearlite: " + name_ + "." + column.name + ": " + status.message()};
+}
+
+Status Table::check_values(std::span<sqlite3_value* const> values, NewRow& row) const {
+  row.values = values;
+  row.vectors.resize(options_.vectors.size());
+  for (std::size_t i = 0; i < options_.columns.size(); ++i) {
+    const Column& column = options_.columns[i];
+    if (sqlite3_value_nochange(values[i]) != 0) continue;
+    if (column.kind == ColumnKind::kVector) {
+      NewRow::Vector& vector = row.vectors[column.vector_index];
+      vector.is_set = true;
+      vector.is_null = sqlite3_value_type(values[i]) == SQLITE_NULL;
+      if (!vector.is_null)
+        NEARLITE_TRY(parse_vector(column.vector_index, values[i], vector.values));
+    } else if (column.kind != ColumnKind::kAuxiliary && !fits(column.type, values[i])) {
+      return error(Code::kInvalidArgument, column.name + ": expected " +
+                                               std::string(name_of(column.type)) + ", got " +
+                                               name_of_type(sqlite3_value_type(values[i])));
+    }
+  }
+  return {};
+}
+
+Result<bool> Table::row_exists(RowId rowid) {
+  NEARLITE_TRY(prepare(exists_, "SELECT 1 FROM " + rows_name() + " WHERE rowid = ?1"));
+  StatementUse use = exists_.use();
+  return use.bind(1, rowid).step();
+}
+
+// The node of each vector column of a row; kNodeNone for a NULL vector. Empty when there is no such
+// row.
+Result<std::vector<NodeId>> Table::node_ids(RowId rowid) {
+  std::string columns;
+  for (std::size_t i = 0; i < indexes_.size(); ++i)
+    columns += (i == 0 ? "" : ", ") + node_column(i);
+  NEARLITE_TRY(prepare(nodes_, "SELECT " + columns + " FROM " + rows_name() + " WHERE rowid = ?1"));
+  StatementUse use = nodes_.use();
+  NEARLITE_ASSIGN(const bool found, use.bind(1, rowid).step());
+  std::vector<NodeId> ids;
+  if (!found) return ids;
+  for (std::size_t i = 0; i < indexes_.size(); ++i) {
+    if (use.column_type(static_cast<int>(i)) == SQLITE_NULL) {
+      ids.push_back(kNodeNone);
+      continue;
+    }
+    NEARLITE_ASSIGN(const std::int64_t id, use.get_int64(static_cast<int>(i)));
+    if (id < 1 || id > kNodeIdMax)
+      return corruption(name_ + "_rows", "node id " + std::to_string(id));
+    ids.push_back(static_cast<NodeId>(id));
+  }
+  return ids;
+}
+
+// Inserts the vectors of `row` into their indexes; the ids are in <t>_rows already. On failure
+// those inserted are erased.
+Status Table::write_vectors(NewRow& row, RowId rowid) {
+  for (std::size_t i = 0; i < row.vectors.size(); ++i) {
+    NewRow::Vector& vector = row.vectors[i];
+    if (vector.is_null || vector.id == kNodeNone) continue;
+    const Status status = indexes_[i]->insert(vector.id, rowid, vector.values);
+    if (status.ok()) continue;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (row.vectors[j].id == kNodeNone) continue;
+      if (!indexes_[j]->erase(row.vectors[j].id).ok())
+        indexes_[j]->poison("an insert was half done");
+    }
+    return status;
+  }
+  return {};
+}
+
+Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* const> values,
+                              bool replace, RowId& rowid_out) {
+  NewRow row;
+  NEARLITE_TRY(check_values(values, row));
+  const bool has_rowid = sqlite3_value_type(rowid) != SQLITE_NULL;
+  if (has_rowid) {
+    if (sqlite3_value_type(rowid) != SQLITE_INTEGER && !is_number(rowid, false)) {
+      return bare_code(SQLITE_MISMATCH);
+    }
+    rowid_out = sqlite3_value_int64(rowid);
+    NEARLITE_ASSIGN(const bool exists, row_exists(rowid_out));
+    if (exists) {
+      if (!replace) return Written::kConflict;
+      NEARLITE_TRY(erase(rowid_out));
+    }
+  }
+  for (std::size_t i = 0; i < row.vectors.size(); ++i) {
+    if (row.vectors[i].is_null) continue;
+    NEARLITE_ASSIGN(row.vectors[i].id, indexes_[i]->next_id());
+  }
+  {
+    std::string columns = "rowid";
+    std::string marks = "?1";
+    int mark = 1;
+    for (std::size_t i = 0; i < indexes_.size(); ++i) {
+      columns += ", " + node_column(i);
+      marks += ", ?" + std::to_string(++mark);
+    }
+    for (const Column& column : options_.columns) {
+      if (column.kind == ColumnKind::kVector) continue;
+      columns += ", " + quote_identifier(column.name);
+      marks += ", ?" + std::to_string(++mark);
+    }
+    NEARLITE_TRY(prepare(
+        insert_, "INSERT INTO " + rows_name() + "(" + columns + ") VALUES (" + marks + ")"));
+    StatementUse use = insert_.use();
+    if (has_rowid) use.bind(1, rowid_out);
+    mark = 1;
+    for (const NewRow::Vector& vector : row.vectors) {
+      ++mark;
+      if (vector.id != kNodeNone) use.bind(mark, std::int64_t{vector.id});
+    }
+    for (std::size_t i = 0; i < options_.columns.size(); ++i) {
+      if (options_.columns[i].kind != ColumnKind::kVector) use.bind_value(++mark, values[i]);
+    }
+    NEARLITE_TRY(use.run());
+    if (!has_rowid) rowid_out = sqlite3_last_insert_rowid(db_);
+  }
+  const Status status = write_vectors(row, rowid_out);
+  if (status.ok()) return Written::kDone;
+  Status undone = prepare(delete_, "DELETE FROM " + rows_name() + " WHERE rowid = ?1");
+  if (undone.ok()) undone = delete_.use().bind(1, rowid_out).run();
+  if (!undone.ok()) {
+    for (auto& index : indexes_) index->poison("a row was half inserted");
+  }
+  return status;
+}
+
+Status Table::erase(RowId rowid) {
+  const KeepLastRowid keep(db_);
+  NEARLITE_ASSIGN(const std::vector<NodeId> ids, node_ids(rowid));
+  if (ids.empty()) return {};
+  NEARLITE_TRY(prepare(delete_, "DELETE FROM " + rows_name() + " WHERE rowid = ?1"));
+  NEARLITE_TRY(delete_.use().bind(1, rowid).run());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == kNodeNone) continue;
+    if (const Status status = indexes_[i]->erase(ids[i]); !status.ok()) {
+      for (auto& index : indexes_) index->poison("a row was half deleted: " + status.message());
+      return status;
+    }
+  }
+  return {};
+}
+
+// A new vector, or a new rowid, is a new node; other columns only touch <t>_rows.
+Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
+                              std::span<sqlite3_value* const> values, bool replace) {
+  const KeepLastRowid keep(db_);
+  NewRow row;
+  NEARLITE_TRY(check_values(values, row));
+  NEARLITE_ASSIGN(const std::vector<NodeId> old_ids, node_ids(old_rowid));
+  if (old_ids.empty())
+    return error(Code::kInternal, "row " + std::to_string(old_rowid) + " is gone");
+  if (new_rowid != old_rowid) {
+    NEARLITE_ASSIGN(const bool exists, row_exists(new_rowid));
+    if (exists) {
+      if (!replace) return Written::kConflict;
+      NEARLITE_TRY(erase(new_rowid));
+    }
+    // A node's rowid never changes, so vectors move to nodes of the new rowid.
+    for (std::size_t i = 0; i < row.vectors.size(); ++i) {
+      if (row.vectors[i].is_set || old_ids[i] == kNodeNone) continue;
+      RowId stored = 0;
+      const VectorColumn& column = options_.vectors[i];
+      std::vector<std::byte> bytes(vector_bytes(column.type, column.dim));
+      NEARLITE_ASSIGN(const bool found,
+                      indexes_[i]->store().read_vector(old_ids[i], stored, bytes));
+      if (!found) return corruption(name_, "node " + std::to_string(old_ids[i]) + " has no vector");
+      NEARLITE_TRY(parse_vector_blob(bytes, column.type, column.dim, row.vectors[i].values));
+      row.vectors[i].is_set = true;
+      row.vectors[i].is_null = false;
+    }
+  }
+  std::string sql = "UPDATE " + rows_name() + " SET rowid = ?2";
+  int mark = 2;
+  for (std::size_t i = 0; i < row.vectors.size(); ++i) {
+    sql += ", " + node_column(i) + " = ?" + std::to_string(++mark);
+  }
+  for (std::size_t i = 0; i < options_.columns.size(); ++i) {
+    const Column& column = options_.columns[i];
+    if (column.kind == ColumnKind::kVector) continue;
+    ++mark;
+    if (sqlite3_value_nochange(values[i]) == 0) {
+      sql += ", " + quote_identifier(column.name) + " = ?" + std::to_string(mark);
+    }
+  }
+  std::vector<NodeId> new_ids = old_ids;
+  for (std::size_t i = 0; i < row.vectors.size(); ++i) {
+    if (!row.vectors[i].is_set) continue;
+    new_ids[i] = kNodeNone;
+    if (row.vectors[i].is_null) continue;
+    NEARLITE_ASSIGN(row.vectors[i].id, indexes_[i]->next_id());
+    new_ids[i] = row.vectors[i].id;
+  }
+  {
+    NEARLITE_ASSIGN(Statement statement, Statement::prepare(db_, sql + " WHERE rowid = ?1", name_));
+    StatementUse use = statement.use();
+    use.bind(1, old_rowid).bind(2, new_rowid);
+    mark = 2;
+    for (const NodeId id : new_ids) {
+      ++mark;
+      if (id != kNodeNone) use.bind(mark, std::int64_t{id});
+    }
+    for (std::size_t i = 0; i < options_.columns.size(); ++i) {
+      if (options_.columns[i].kind == ColumnKind::kVector) continue;
+      ++mark;
+      if (sqlite3_value_nochange(values[i]) == 0) use.bind_value(mark, values[i]);
+    }
+    NEARLITE_TRY(use.run());
+  }
+  Status status = write_vectors(row, new_rowid);
+  for (std::size_t i = 0; i < row.vectors.size() && status.ok(); ++i) {
+    if (row.vectors[i].is_set && old_ids[i] != kNodeNone) status = indexes_[i]->erase(old_ids[i]);
+  }
+  if (!status.ok()) {
+    for (auto& index : indexes_) index->poison("a row was half updated: " + status.message());
+    return status;
+  }
+  return Written::kDone;
+}
+
+Status Table::result_vector(std::size_t vector_index, NodeId id, sqlite3_context* context) {
+  const VectorColumn& column = options_.vectors[vector_index];
+  const std::size_t size = vector_bytes(column.type, column.dim);
+  auto* bytes = static_cast<std::byte*>(sqlite3_malloc64(size));
+  if (bytes == nullptr) return bare_code(SQLITE_NOMEM);
+  RowId rowid = 0;
+  const auto found = indexes_[vector_index]->store().read_vector(id, rowid, {bytes, size});
+  if (!found.ok() || !*found) {
+    sqlite3_free(bytes);
+    if (!found.ok()) return found.status();
+    return corruption(name_, "node " + std::to_string(id) + " has no vector");
+  }
+  sqlite3_result_blob64(context, bytes, size, sqlite3_free);
+  return {};
+}
+
+}  // namespace nearlite::sqlite

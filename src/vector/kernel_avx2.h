@@ -1,0 +1,178 @@
+// Comparison of codes for AVX2. The same numbers as kernel_scalar.h, which says what they mean.
+// Include it only where the AVX2 region is wanted.
+//
+// Bytes are widened to 16 bits before they are multiplied: vpmaddubsw on bytes would saturate
+// (2 * 255 * 127 > 32,767), and a saturated product is a different key than on other CPUs.
+#pragma once
+
+#include "vector/kernel_scalar.h"
+
+#if NEARLITE_X86
+#include <immintrin.h>
+
+NEARLITE_AVX2_BEGIN
+
+namespace nearlite::avx2 {
+
+NEARLITE_ALWAYS_INLINE __m256i load(const std::byte* bytes) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+}
+NEARLITE_ALWAYS_INLINE __m128i load_half(const std::byte* bytes) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+}
+NEARLITE_ALWAYS_INLINE __m256 load_floats(const std::byte* bytes) {
+  return _mm256_loadu_ps(reinterpret_cast<const float*>(bytes));
+}
+
+NEARLITE_ALWAYS_INLINE __m128i fold(__m256i v) {
+  return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+
+/// The sum of all eight integers.
+NEARLITE_ALWAYS_INLINE std::int32_t sum_of(__m256i v) {
+  const __m128i half = fold(v);
+  const __m128i pairs = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0xB1)));
+}
+
+/// The sums of four vectors, in order.
+NEARLITE_ALWAYS_INLINE __m128i sums_of(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
+  return fold(_mm256_hadd_epi32(_mm256_hadd_epi32(v0, v1), _mm256_hadd_epi32(v2, v3)));
+}
+
+/// The number of ones in each of the four 64-bit lanes; the upper halves of the lanes are zero.
+NEARLITE_ALWAYS_INLINE __m256i count_ones(__m256i v) {
+  const __m256i ones_of_nibble =
+      _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                       0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i low_nibble = _mm256_set1_epi8(15);
+  const __m256i low = _mm256_shuffle_epi8(ones_of_nibble, _mm256_and_si256(v, low_nibble));
+  const __m256i high =
+      _mm256_shuffle_epi8(ones_of_nibble, _mm256_and_si256(_mm256_srli_epi16(v, 4), low_nibble));
+  return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+}
+
+/// Sixteen bytes of the query as an operand of add_bytes().
+NEARLITE_ALWAYS_INLINE __m256i widen_query(const std::byte* query) {
+  return _mm256_cvtepi8_epi16(load_half(query));
+}
+
+/// Sixteen products added to eight sums: at most 2 * 255 * 128 each, exact in 32 bits.
+NEARLITE_ALWAYS_INLINE __m256i add_bytes(__m256i sums, __m256i query, const std::byte* code) {
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load_half(code)), query));
+}
+
+/// Thirty-two bytes of bits added to the sums.
+NEARLITE_ALWAYS_INLINE __m256i add_bits(__m256i sums, __m256i query, const std::byte* code) {
+  return _mm256_add_epi32(sums, count_ones(_mm256_xor_si256(query, load(code))));
+}
+
+/// Eight components of a float comparison.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE __m256 add_floats(__m256 lanes, __m256 query, const std::byte* code) {
+  const __m256 c = load_floats(code);
+  if constexpr (kind == CodeKind::kFloatDot) {
+    return _mm256_add_ps(lanes, _mm256_mul_ps(query, c));
+  } else {
+    const __m256 difference = _mm256_sub_ps(query, c);
+    if constexpr (kind == CodeKind::kFloatL2) {
+      return _mm256_add_ps(lanes, _mm256_mul_ps(difference, difference));
+    } else {
+      return _mm256_add_ps(lanes, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), difference));
+    }
+  }
+}
+
+/// The float sum of one code: lanes 0 to 7 and 8 to 15 in two registers.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE __m128 float_quarter(const std::byte* query, const std::byte* code,
+                                            std::size_t bytes) {
+  __m256 low = _mm256_setzero_ps();
+  __m256 high = _mm256_setzero_ps();
+  for (std::size_t at = 0; at < bytes; at += 64) {
+    low = add_floats<kind>(low, load_floats(query + at), code + at);
+    high = add_floats<kind>(high, load_floats(query + at + 32), code + at + 32);
+  }
+  const __m256 half = _mm256_add_ps(low, high);
+  return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+template <CodeKind kind>
+inline constexpr bool kIsInteger = is_int8(kind) || kind == CodeKind::kBits;
+
+template <CodeKind kind>
+struct Kernel {
+  /// Bytes of the query handled at a time, and the two operations on them.
+  static constexpr std::size_t kStep = kind == CodeKind::kBits ? 32 : 16;
+  static NEARLITE_ALWAYS_INLINE __m256i query_step(const std::byte* query) {
+    return kind == CodeKind::kBits ? load(query) : widen_query(query);
+  }
+  static NEARLITE_ALWAYS_INLINE __m256i add_step(__m256i sums, __m256i query,
+                                                 const std::byte* code) {
+    return kind == CodeKind::kBits ? add_bits(sums, query, code) : add_bytes(sums, query, code);
+  }
+
+  static NEARLITE_ALWAYS_INLINE std::uint32_t key(const QueryCode& query, const std::byte* code,
+                                                  CodeInfo info, const CodeFormat& format) {
+    const std::size_t bytes = format.code_bytes;
+    if constexpr (kIsInteger<kind>) {
+      __m256i even = _mm256_setzero_si256();
+      __m256i odd = _mm256_setzero_si256();
+      for (std::size_t at = 0; at < bytes; at += 2 * kStep) {
+        even = add_step(even, query_step(query.data + at), code + at);
+        odd = add_step(odd, query_step(query.data + at + kStep), code + at + kStep);
+      }
+      const std::int32_t sum = sum_of(_mm256_add_epi32(even, odd));
+      if constexpr (kind == CodeKind::kBits) {
+        return static_cast<std::uint32_t>(sum);
+      } else {
+        return finish_key<kind>(sum - query.offset, query.info, info);
+      }
+    } else {
+      const float sum = reduce_quarter(float_quarter<kind>(query.data, code, bytes));
+      return sortable_key(kind == CodeKind::kFloatDot ? -sum : sum);
+    }
+  }
+
+  static NEARLITE_ALWAYS_INLINE void key4(const QueryCode& query, const std::byte* const codes[4],
+                                          const CodeInfo infos[4], const CodeFormat& format,
+                                          std::uint32_t out[4]) {
+    const std::size_t bytes = format.code_bytes;
+    const std::byte* const c0 = codes[0];
+    const std::byte* const c1 = codes[1];
+    const std::byte* const c2 = codes[2];
+    const std::byte* const c3 = codes[3];
+    __m128i keys;
+    if constexpr (kIsInteger<kind>) {
+      __m256i s0 = _mm256_setzero_si256();
+      __m256i s1 = s0;
+      __m256i s2 = s0;
+      __m256i s3 = s0;
+      for (std::size_t at = 0; at < bytes; at += kStep) {
+        const __m256i q = query_step(query.data + at);
+        s0 = add_step(s0, q, c0 + at);
+        s1 = add_step(s1, q, c1 + at);
+        s2 = add_step(s2, q, c2 + at);
+        s3 = add_step(s3, q, c3 + at);
+      }
+      keys = sums_of(s0, s1, s2, s3);
+      if constexpr (kind != CodeKind::kBits) {
+        keys =
+            finish_keys<kind>(_mm_sub_epi32(keys, _mm_set1_epi32(query.offset)), query.info, infos);
+      }
+    } else {
+      __m128 sums = reduce_quarters(
+          float_quarter<kind>(query.data, c0, bytes), float_quarter<kind>(query.data, c1, bytes),
+          float_quarter<kind>(query.data, c2, bytes), float_quarter<kind>(query.data, c3, bytes));
+      if constexpr (kind == CodeKind::kFloatDot) sums = _mm_xor_ps(sums, _mm_set1_ps(-0.0f));
+      keys = sortable_keys(sums);
+    }
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), keys);
+  }
+};
+
+}  // namespace nearlite::avx2
+
+NEARLITE_AVX2_END
+
+#endif  // NEARLITE_X86

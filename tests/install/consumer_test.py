@@ -1,0 +1,97 @@
+"""A project outside the tree uses an installed copy: by find_package, by pkg-config, and by loading."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+BUILD = os.environ["NEARLITE_BUILD_DIR"]
+SOURCE = Path(os.environ["NEARLITE_SOURCE_DIR"])
+VERSION = (SOURCE / "VERSION").read_text().strip()
+
+MAIN = """
+{includes}
+#include <sqlite3.h>
+#include <cstdio>
+
+extern "C" int sqlite3_nearlite_init(sqlite3*, char**, const void*);
+
+int main() {{
+  const nearlite::Status status;
+  sqlite3* db = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  if (!status.ok() || sqlite3_open(":memory:", &db) != SQLITE_OK) return 1;
+  if (sqlite3_nearlite_init(db, nullptr, nullptr) != SQLITE_OK) return 2;
+  const char* sql = "SELECT nearlite_version()";
+  if (sqlite3_prepare_v2(db, sql, -1, &statement, nullptr) != SQLITE_OK) return 3;
+  if (sqlite3_step(statement) != SQLITE_ROW) return 4;
+  std::printf("%s\\n", reinterpret_cast<const char*>(sqlite3_column_text(statement, 0)));
+  sqlite3_finalize(statement);
+  return sqlite3_close(db);
+}}
+"""
+
+CMAKE = """
+cmake_minimum_required(VERSION 3.25)
+project(consumer LANGUAGES C CXX)
+find_package(nearlite REQUIRED)
+add_executable(consumer main.cc)
+target_link_libraries(consumer PRIVATE nearlite::nearlite)
+"""
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+class ConsumerTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        # Installed to one place and moved: nothing may remember the first.
+        run("cmake", "--install", BUILD, "--prefix", str(cls.folder / "first"))
+        cls.prefix = cls.folder / "moved"
+        (cls.folder / "first").rename(cls.prefix)
+        cls.library = next(cls.prefix.glob("lib*/**/nearlite.so")).parent
+        headers = sorted(path.name for path in (cls.prefix / "include/nearlite").glob("*.h"))
+        assert headers
+        includes = "\n".join(f"#include <nearlite/{name}>" for name in headers)
+        (cls.folder / "main.cc").write_text(MAIN.format(includes=includes))
+        (cls.folder / "CMakeLists.txt").write_text(CMAKE)
+
+    def test_find_package(self):
+        build = self.folder / "build"
+        run("cmake", "-S", str(self.folder), "-B", str(build), "-G", "Ninja",
+            f"-DCMAKE_PREFIX_PATH={self.prefix}")  # fmt: skip
+        run("cmake", "--build", str(build))
+        self.assertEqual(run(str(build / "consumer")), VERSION)
+
+    def test_pkg_config(self):
+        environment = dict(os.environ, PKG_CONFIG_PATH=str(self.library / "pkgconfig"))
+        self.assertEqual(run("pkg-config", "--modversion", "nearlite", env=environment), VERSION)
+        flags = run("pkg-config", "--cflags", "--libs", "nearlite", env=environment).split()
+        program = str(self.folder / "by_pkg_config")
+        run("g++", "-std=c++20", str(self.folder / "main.cc"), "-o", program, *flags)
+        self.assertEqual(run(program), VERSION)
+
+    def test_load_extension(self):
+        connection = sqlite3.connect(":memory:")
+        connection.enable_load_extension(True)
+        connection.load_extension(str(self.library / "nearlite"))
+        self.assertEqual(connection.execute("SELECT nearlite_version()").fetchone(), (VERSION,))
+        connection.close()
+
+    def test_command(self):
+        self.assertIn(VERSION, run(str(self.prefix / "bin/nearlite"), "--version"))
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())

@@ -1,0 +1,67 @@
+#include "base/aligned.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace nearlite {
+namespace {
+
+bool is_zero(const AlignedBuffer& buffer) {
+  return std::all_of(buffer.data(), buffer.data() + buffer.size(),
+                     [](std::byte b) { return b == std::byte{0}; });
+}
+
+TEST(AlignedBuffer, IsAlignedAndZero) {
+  for (const Pages pages : {Pages::kDefault, Pages::kHuge}) {
+    for (const std::size_t bytes :
+         {std::size_t{1}, std::size_t{64}, std::size_t{1000}, std::size_t{9} << 20}) {
+      AlignedBuffer buffer;
+      ASSERT_TRUE(buffer.allocate(bytes, pages).ok());
+      EXPECT_EQ(buffer.size(), bytes);
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % kAlignment, 0u);
+      EXPECT_TRUE(is_zero(buffer));
+      std::fill_n(buffer.data(), bytes, std::byte{0xFF});
+      ASSERT_TRUE(buffer.allocate(bytes, pages).ok());
+      EXPECT_TRUE(is_zero(buffer));
+    }
+  }
+}
+
+TEST(AlignedBuffer, ReportsThatThereIsNoMemory) {
+  AlignedBuffer buffer;
+  ASSERT_TRUE(buffer.allocate(64).ok());
+  for (const Pages pages : {Pages::kDefault, Pages::kHuge}) {
+    EXPECT_EQ(buffer.allocate(std::size_t{1} << 60, pages).code(), Code::kNoMemory);
+    EXPECT_EQ(buffer.data(), nullptr);
+    EXPECT_EQ(buffer.size(), 0u);
+  }
+}
+
+TEST(AlignedBuffer, Moves) {
+  AlignedBuffer first;
+  ASSERT_TRUE(first.allocate(64).ok());
+  std::byte* const data = first.data();
+  AlignedBuffer second = std::move(first);
+  EXPECT_EQ(second.data(), data);
+  AlignedBuffer third;
+  third = std::move(second);
+  EXPECT_EQ(third.data(), data);
+  EXPECT_EQ(third.size(), 64u);
+}
+
+TEST(AlignedBuffer, ReserveKeepsWhatIsLargeEnough) {
+  AlignedBuffer buffer;
+  ASSERT_TRUE(buffer.reserve(128).ok());
+  std::byte* const data = buffer.data();
+  data[0] = std::byte{1};
+  ASSERT_TRUE(buffer.reserve(64).ok());
+  EXPECT_EQ(buffer.data(), data);
+  EXPECT_EQ(data[0], std::byte{1});
+  ASSERT_TRUE(buffer.reserve(256).ok());
+  EXPECT_GE(buffer.size(), 256u);
+}
+
+}  // namespace
+}  // namespace nearlite
