@@ -157,6 +157,7 @@ Status GraphChange::mark_dead(NodeId id) {
   if (impl_->is_dead(id)) return {};
   try {
     impl_->dead.insert(id, 0);
+    impl_->holders_known = false;
   } catch (const std::bad_alloc&) {
     return no_memory();
   }
@@ -249,6 +250,7 @@ void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
   graph.present_count = present_count;
 
   base_max = linked_max = max_id();
+  highest = kNodeNone;
   new_ids.clear();
   linked_count = 0;
   own_offsets.clear();
@@ -259,6 +261,7 @@ void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
   dead.clear();
   purged.clear();
   holders.clear();
+  dirty_rows.clear();
   holders_known = false;
   arena_.clear();
   arena_left_ = 0;

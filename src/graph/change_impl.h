@@ -35,6 +35,7 @@ struct GraphChange::Impl {
   Graph::Impl& graph;
   NodeId base_max = kNodeNone;    ///< published ids end here
   NodeId linked_max = kNodeNone;  ///< linked ids end here
+  NodeId highest = kNodeNone;     ///< catch-up only: highest id handed out, where its node is gone already
   NodeId entry = kNodeNone;
   std::uint64_t present_count = 0;  ///< linked, not purged
 
@@ -51,11 +52,15 @@ struct GraphChange::Impl {
   IdMap purged;
   /// Links to dead nodes, as (target << 32 | holder), ascending; made by the first purge, see purge.cc.
   std::vector<std::uint64_t> holders;
+  std::vector<std::uint64_t> dirty_rows;  ///< (as_of << 32 | id) of dirty nodes, descending; made with holders
   bool holders_known = false;
   /// An allocation failed half way through a step: only destruction is left.
   bool is_broken = false;
 
-  [[nodiscard]] NodeId max_id() const noexcept { return new_ids.empty() ? base_max : new_ids.back(); }
+  [[nodiscard]] NodeId max_id() const noexcept {
+    const NodeId last = new_ids.empty() ? base_max : new_ids.back();
+    return last > highest ? last : highest;
+  }
   [[nodiscard]] WalkView view() const noexcept;
   [[nodiscard]] bool is_new(NodeId id) const noexcept { return id > base_max; }
   /// Part of the graph after this change. Any id is allowed.

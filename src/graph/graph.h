@@ -72,6 +72,9 @@ class Graph {
   /// The result is exactly what a full load of the same rows gives. On failure the graph must be thrown away.
   Status apply(std::span<const NodeRecord> changed, NodeId new_max, NodeId entry);
 
+  /// Catch-up: the row of a dead node is gone, another connection purged it. Call it before apply() of the same commits.
+  void forget(NodeId id) noexcept;
+
   /// Opaque to other layers.
   struct Impl;
   [[nodiscard]] Impl& impl() noexcept { return *impl_; }

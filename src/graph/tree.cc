@@ -95,7 +95,58 @@ NodeId make_room(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead
   return kNodeNone;
 }
 
-// Turns the tree so that `node` is its root: every link stays, the parents on the way up are turned round.
+// The last node on the way up from `id` that its ancestors still lead to: cut-off parts of the tree are dead, but a
+// node may have no other candidates. kNodeNone when even the top was cut off.
+NodeId attached_above(const GraphChange::Impl& change, NodeId id) {
+  NodeId attached = id;
+  NodeId at = id;
+  for (NodeId parent = above(change, at); parent != kNodeNone; parent = above(change, at)) {
+    if (!list_has(change.list(parent, 0), change.graph.capacity0, at)) attached = parent;
+    at = parent;
+  }
+  return change.parent(at) == kNodeNone ? attached : kNodeNone;
+}
+
+NodeId find_root(const GraphChange::Impl& change) {
+  for (NodeId id = 1; id <= change.linked_max; ++id) {
+    if (change.is_present(id) && change.parent(id) == kNodeNone) return id;
+  }
+  return kNodeNone;
+}
+
+}  // namespace
+
+NodeId choose_parent(const GraphChange::Impl& change, NodeId node, std::span<const std::uint64_t> candidates,
+                     CodeBuffer& buffer) {
+  const DeadTest is_dead{&change, true, 0};
+  NodeId start = id_of(candidates.front());
+  if (!is_dead(start)) {
+    for (const std::uint64_t packed : candidates) {
+      if (has_room(change, id_of(packed))) return id_of(packed);
+    }
+  } else {  // all are dead
+    start = attached_above(change, start);
+    if (start == kNodeNone) start = find_root(change);
+  }
+  const Graph::Impl& graph = change.graph;
+  buffer.ensure(graph.options.format.code_bytes);
+  const QueryCode query = graph.kernels->prepare(graph, node, buffer.data());
+  std::uint32_t key = 0;
+  graph.kernels->keys(graph, query, &start, 1, &key);
+  const RoomSearch room = find_room(change, pack(key, start), query, kNodeNone, is_dead, false);
+  // Below a full node there is always a leaf; if none lives, a dead one does until it is repaired.
+  return room.found != kNodeNone ? room.found : room.found_dead;
+}
+
+NodeId top_of(const GraphChange::Impl& change, NodeId id) {
+  NodeId top = id;
+  for (NodeId parent = above(change, top); parent != kNodeNone; parent = above(change, top)) {
+    if (!list_has(change.list(parent, 0), change.graph.capacity0, top)) break;
+    top = parent;
+  }
+  return top;
+}
+
 void make_root(GraphChange::Impl& change, NodeId node) {
   NodeId below = kNodeNone;
   for (NodeId at = node; at != kNodeNone;) {
@@ -110,28 +161,15 @@ void make_root(GraphChange::Impl& change, NodeId node) {
   }
 }
 
-}  // namespace
-
-NodeId choose_parent(const GraphChange::Impl& change, NodeId node, std::span<const std::uint64_t> candidates,
-                     CodeBuffer& buffer) {
-  for (const std::uint64_t packed : candidates) {
-    if (has_room(change, id_of(packed))) return id_of(packed);
-  }
-  const Graph::Impl& graph = change.graph;
-  buffer.ensure(graph.options.format.code_bytes);
-  const QueryCode query = graph.kernels->prepare(graph, node, buffer.data());
-  const RoomSearch room = find_room(change, candidates.front(), query, kNodeNone, {&change, true, 0}, false);
-  // Below a full node there is always a leaf; if none lives, a dead one does until it is repaired.
-  return room.found != kNodeNone ? room.found : room.found_dead;
-}
-
 void replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch) {
   const Graph::Impl& graph = change.graph;
   const NodeId old_parent = change.parent(node);
   NodeId ancestor = old_parent;
   while (ancestor != kNodeNone && is_dead(ancestor)) ancestor = above(change, ancestor);
-  if (ancestor == kNodeNone) return make_root(change, node);
-
+  if (ancestor == kNodeNone) {
+    make_root(change, node);
+    return;
+  }
   CodeBuffer buffer;
   buffer.ensure(graph.options.format.code_bytes);
   const QueryCode query = graph.kernels->prepare(graph, node, buffer.data());
@@ -144,8 +182,10 @@ void replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest&
   }
   NodeId parent = room.found;
   if (parent == kNodeNone) parent = make_room(change, node, is_dead, room.full);
-  if (parent == kNodeNone) return make_root(change, node);
-
+  if (parent == kNodeNone) {  // no place anywhere: keep all links and turn the tree
+    make_root(change, node);
+    return;
+  }
   --change.writable_state(old_parent).child_count;
   change.touch(old_parent);
   change.writable_state(node).parent.store(parent, std::memory_order_relaxed);

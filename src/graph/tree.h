@@ -34,4 +34,10 @@ struct DeadTest {
 /// Gives a node whose parent is dead a parent that is not, or makes it the root. Touches all nodes concerned.
 void replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch);
 
+/// The highest node on the way up from `id` that still leads down to it.
+[[nodiscard]] NodeId top_of(const GraphChange::Impl& change, NodeId id);
+
+/// Turns the tree so that `node` is its root: all links stay, the parents on its way up are turned round.
+void make_root(GraphChange::Impl& change, NodeId node);
+
 }  // namespace nearlite

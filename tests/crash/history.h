@@ -1,8 +1,10 @@
-// The history that the crash test writes: transaction n is a function of the seed and of n (and of the state that
-// transactions 1 … n - 1 left), so that nobody needs to log what was written: whoever knows n knows the whole database.
+// The history that the crash test writes: transaction n is a function of the seed and of n (and of
+// the state that transactions 1 … n - 1 left), so that nobody needs to log what was written:
+// whoever knows n knows the whole database.
 //
-// One transaction changes the index, an ordinary table `documents` with the same rowids, and the row in `progress` that
-// carries n. After a crash the three must agree, and n must not be less than what was acknowledged.
+// One transaction changes the index, an ordinary table `documents` with the same rowids, and the
+// row in `progress` that carries n. After a crash the three must agree, and n must not be less than
+// what was acknowledged.
 #pragma once
 
 #include <string>
@@ -86,7 +88,9 @@ class History {
       case Operation::Kind::kVector:
         records_.at(operation.rowid).embedding = operation.record.embedding;
         break;
-      case Operation::Kind::kTitle: records_.at(operation.rowid).title = operation.record.title; break;
+      case Operation::Kind::kTitle:
+        records_.at(operation.rowid).title = operation.record.title;
+        break;
       case Operation::Kind::kMove: {
         auto node = records_.extract(operation.rowid);
         node.key() = operation.to;
@@ -115,7 +119,8 @@ inline int write_index(Database& database, const TableShape& shape, const Operat
               " INTO vss(rowid, embedding, lang, year, title) VALUES (?,?,?,?,?)",
           {operation.rowid, blob, record.lang, record.year, record.title});
     case Operation::Kind::kVector:
-      return database.run("UPDATE vss SET embedding = ?1 WHERE rowid = ?2", {blob, operation.rowid});
+      return database.run("UPDATE vss SET embedding = ?1 WHERE rowid = ?2",
+                          {blob, operation.rowid});
     case Operation::Kind::kTitle:
       return database.run("UPDATE vss SET title = ?1 WHERE rowid = ?2",
                           {record.title, operation.rowid});

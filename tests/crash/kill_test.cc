@@ -1,12 +1,15 @@
-// kill -9 at random moments: no acknowledged commit is lost, nothing is torn, the index is the table.
+// kill -9 at random moments: no acknowledged commit is lost, nothing is torn, the index is the
+// table.
 //
-// A child writes the history of history.h and marks each transaction in shared memory when COMMIT has returned. The
-// parent kills it after some milliseconds: while it creates the tables, while it recovers from the kill before, within
-// COMMIT, within VACUUM, a checkpoint or a write of the side file. Then the database must stand at some transaction n
-// that is not older than the last acknowledged one (n, or n + 1 if the kill fell into COMMIT), and hold exactly its rows.
+// A child writes the history of history.h and marks each transaction in shared memory when COMMIT
+// has returned. The parent kills it after some milliseconds: while it creates the tables, while it
+// recovers from the kill before, within COMMIT, within VACUUM, a checkpoint or a write of the side
+// file. Then the database must stand at some transaction n that is not older than the last
+// acknowledged one (n, or n + 1 if the kill fell into COMMIT), and hold exactly its rows.
 //
-// NEARLITE_KILLS sets the number (208 by default, over eight modes); the seed and the mode repeat the history, although
-// not the moments. The last two tests are controls: a harness that cannot fail proves nothing.
+// NEARLITE_KILLS sets the number (208 by default, over eight modes); the seed and the mode repeat
+// the history, although not the moments. The last two tests are controls: a harness that cannot
+// fail proves nothing.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -23,12 +26,19 @@
 namespace nearlite::test {
 namespace {
 
-enum class Phase : std::uint32_t { kStarting, kOpening, kBetween, kWriting, kCommitting, kMaintaining };
+enum class Phase : std::uint32_t {
+  kStarting,
+  kOpening,
+  kBetween,
+  kWriting,
+  kCommitting,
+  kMaintaining
+};
 constexpr std::size_t kPhaseCount = 6;
 
 struct Page {
   std::atomic<std::int64_t> acknowledged;  ///< the last transaction whose COMMIT returned; 0: none
-  std::atomic<std::uint32_t> created;      ///< the transaction that makes the tables was acknowledged
+  std::atomic<std::uint32_t> created;  ///< the transaction that makes the tables was acknowledged
   std::atomic<Phase> phase;
 };
 
@@ -56,8 +66,12 @@ Database open_database(const std::string& folder, const Mode& mode) {
 class Writer {
  public:
   Writer(const std::string& folder, const Mode& mode, std::uint64_t seed)
-      : page_(folder + "/page"), mode_(mode), shape_(crash_shape(mode.side_file)), seed_(seed),
-        history_(shape_, seed), folder_(folder) {}
+      : page_(folder + "/page"),
+        mode_(mode),
+        shape_(crash_shape(mode.side_file)),
+        seed_(seed),
+        history_(shape_, seed),
+        folder_(folder) {}
 
   [[noreturn]] void run() {
     page_->phase = Phase::kOpening;
@@ -109,8 +123,9 @@ class Writer {
     }
     for (const Operation& operation : operations) must(write_index(database_, shape_, operation));
     if (random.chance(20)) {
-      must(database_.exec("SAVEPOINT s; DELETE FROM vss WHERE rowid % 3 = 0; DELETE FROM documents;"
-                          " ROLLBACK TO s; RELEASE s"));
+      must(
+          database_.exec("SAVEPOINT s; DELETE FROM vss WHERE rowid % 3 = 0; DELETE FROM documents;"
+                         " ROLLBACK TO s; RELEASE s"));
     }
     commit();
     page_->acknowledged = history_.n();
@@ -139,7 +154,8 @@ class Writer {
 
 // ---- the parent
 
-/// Empty if the database stands at a transaction >= the acknowledged one and is whole. Advances `history` to it.
+/// Empty if the database stands at a transaction >= the acknowledged one and is whole. Advances
+/// `history` to it.
 std::string verify(const std::string& folder, const Mode& mode, History& history,
                    std::int64_t acknowledged, bool created, std::uint64_t seed) {
   const TableShape shape = crash_shape(mode.side_file);
@@ -192,18 +208,25 @@ struct Tally {
 
 std::vector<std::string> writer_arguments(const std::string& folder, const Mode& mode,
                                           std::uint64_t seed) {
-  return {"--writer", folder, mode.journal, mode.synchronous, mode.side_file ? "1" : "0",
-          mode.torn ? "1" : "0", std::to_string(seed)};
+  return {"--writer",
+          folder,
+          mode.journal,
+          mode.synchronous,
+          mode.side_file ? "1" : "0",
+          mode.torn ? "1" : "0",
+          std::to_string(seed)};
 }
 
-/// One database, killed `kill_count` times. `claim`: how many more commits the check believes to be acknowledged.
-void run_generation(const Mode& mode, std::uint64_t seed, std::size_t kill_count, std::int64_t claim,
-                    Tally& tally) {
+/// One database, killed `kill_count` times. `claim`: how many more commits the check believes to be
+/// acknowledged.
+void run_generation(const Mode& mode, std::uint64_t seed, std::size_t kill_count,
+                    std::int64_t claim, Tally& tally) {
   const ScratchFolder folder;
   Random random(seed);
   SharedPage<Page> page(folder.file("page"));
   History history(crash_shape(mode.side_file), seed);
-  std::unique_ptr<Database> observer;  // in half of the generations a connection of ours outlives the kills
+  std::unique_ptr<Database>
+      observer;  // in half of the generations a connection of ours outlives the kills
   for (std::size_t i = 0; i < kill_count && tally.fault.empty(); ++i) {
     page->phase = Phase::kStarting;
     const pid_t writer = spawn_self(writer_arguments(folder.path(), mode, seed));
@@ -228,8 +251,8 @@ void run_generation(const Mode& mode, std::uint64_t seed, std::size_t kill_count
       damage_side_file(folder.path(), random);
     }
     if (random.chance(25)) continue;  // the next writer recovers, and may be killed at it
-    tally.fault = verify(folder.path(), mode, history, page->acknowledged + claim, page->created != 0,
-                         random.next());
+    tally.fault = verify(folder.path(), mode, history, page->acknowledged + claim,
+                         page->created != 0, random.next());
     if (page->created != 0 && seed % 2 == 0 && observer == nullptr) {
       observer = std::make_unique<Database>(open_database(folder.path(), mode));
       observer->number("SELECT count(*) FROM vss");
@@ -248,12 +271,14 @@ void expect_nothing_lost(const Mode& mode) {
   for (std::size_t done = 0; done < total && tally.fault.empty(); done += kGeneration) {
     run_generation(mode, mix(run_seed, done), std::min(kGeneration, total - done), 0, tally);
   }
-  std::printf("%-18s %zu kills: %zu within COMMIT, %zu while writing, %zu opening or recovering, "
-              "%zu in maintenance; %lld commits\n",
-              describe(mode).c_str(), tally.kills, tally.by_phase[4], tally.by_phase[3],
-              tally.by_phase[0] + tally.by_phase[1], tally.by_phase[5],
-              static_cast<long long>(tally.commits));
-  EXPECT_EQ(tally.fault, "") << describe(mode) << ", after " << tally.kills << " kills; again by\n  "
+  std::printf(
+      "%-18s %zu kills: %zu within COMMIT, %zu while writing, %zu opening or recovering, "
+      "%zu in maintenance; %lld commits\n",
+      describe(mode).c_str(), tally.kills, tally.by_phase[4], tally.by_phase[3],
+      tally.by_phase[0] + tally.by_phase[1], tally.by_phase[5],
+      static_cast<long long>(tally.commits));
+  EXPECT_EQ(tally.fault, "") << describe(mode) << ", after " << tally.kills
+                             << " kills; again by\n  "
                              << "NEARLITE_KILLS=" << total * 8 << " " << replay_command(run_seed);
 }
 

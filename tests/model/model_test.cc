@@ -1,11 +1,12 @@
 // Seeded random statements on several connections to one file, against plain maps.
 //
-// The connections are interleaved in one thread, so a run is a function of its seed: any failure is repeated by the line
-// it prints, and is shrunk to a short list of statements first. What is compared: every result code (BUSY is the only
-// one that may come unasked), every row, every answer. See session.h for the model, writes.h and reads.h for the
-// statements.
+// The connections are interleaved in one thread, so a run is a function of its seed: any failure is
+// repeated by the line it prints, and is shrunk to a short list of statements first. What is
+// compared: every result code (BUSY is the only one that may come unasked), every row, every
+// answer. See session.h for the model, writes.h and reads.h for the statements.
 //
-//   model_model [--seed N] [--steps M] [--mode WAL|DELETE] [--sessions S]    or NEARLITE_SEED, NEARLITE_STEPS
+//   model_model [--seed N] [--steps M] [--mode WAL|DELETE] [--sessions S]    or NEARLITE_SEED,
+//   NEARLITE_STEPS
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -38,7 +39,8 @@ World* running_world = nullptr;  // for the signal handler only
 
 class Play {
  public:
-  Play(World& world, std::uint64_t seed) : world_(world), writes_(world, seed), reads_(world, writes_) {}
+  Play(World& world, std::uint64_t seed)
+      : world_(world), writes_(world, seed), reads_(world, writes_) {}
 
   void step(std::uint64_t seed) {
     Random random(seed);
@@ -109,7 +111,8 @@ class Play {
   void begin(Session& session, Random& random) {
     static const char* const kinds[] = {"BEGIN", "BEGIN DEFERRED", "BEGIN IMMEDIATE"};
     const bool legal = !session.in_transaction;
-    const int code = world_.control(session, kinds[random.below(3)], legal ? SQLITE_OK : SQLITE_ERROR);
+    const int code =
+        world_.control(session, kinds[random.below(3)], legal ? SQLITE_OK : SQLITE_ERROR);
     if (code == SQLITE_OK) session.in_transaction = true;
   }
 
@@ -175,7 +178,8 @@ class Play {
   }
 
   void checkpoint(Session& session) {
-    // In a transaction the answer is LOCKED, with readers a row that says "busy": all are fine, if nothing changes.
+    // In a transaction the answer is LOCKED, with readers a row that says "busy": all are fine, if
+    // nothing changes.
     world_.look(session);
     session.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     world_.note("#" + std::to_string(session.number) + " checkpoint");
@@ -188,7 +192,8 @@ class Play {
         "DROP TABLE IF EXISTS other", "CREATE VIEW IF NOT EXISTS seen AS SELECT 1"};
     const std::uint64_t which = random.below(4);
     world_.look(session);
-    const std::string sql = which == 1 ? "CREATE TABLE IF NOT EXISTS more(x UNIQUE)" : statements[which];
+    const std::string sql =
+        which == 1 ? "CREATE TABLE IF NOT EXISTS more(x UNIQUE)" : statements[which];
     world_.run(session, sql, {}, {}, session.seen);
   }
 
@@ -228,7 +233,8 @@ Outcome play(const ModelConfig& config, std::uint64_t seed, const std::vector<St
   return outcome;
 }
 
-// Leaves out ever smaller parts as long as the run still fails (delta debugging), within a time budget.
+// Leaves out ever smaller parts as long as the run still fails (delta debugging), within a time
+// budget.
 std::vector<Step> shrink(const ModelConfig& config, std::uint64_t seed, std::vector<Step> steps) {
   const auto deadline = std::chrono::steady_clock::now() +
                         std::chrono::seconds(environment_number("NEARLITE_SHRINK_SECONDS", 40));
@@ -236,8 +242,9 @@ std::vector<Step> shrink(const ModelConfig& config, std::uint64_t seed, std::vec
     for (std::size_t from = 0; from < steps.size();) {
       if (std::chrono::steady_clock::now() > deadline) return steps;
       std::vector<Step> fewer(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(from));
-      fewer.insert(fewer.end(), steps.begin() + static_cast<std::ptrdiff_t>(
-                                                    std::min(steps.size(), from + part)), steps.end());
+      fewer.insert(fewer.end(),
+                   steps.begin() + static_cast<std::ptrdiff_t>(std::min(steps.size(), from + part)),
+                   steps.end());
       const Outcome outcome = play(config, seed, fewer);
       if (outcome.fault.empty()) {
         from += part;
@@ -268,10 +275,11 @@ void expect_no_fault(const ModelConfig& config, std::uint64_t salt, std::size_t 
   const std::uint64_t seed = mix(run_seed, salt);
   std::vector<Step> steps = make_steps(seed, step_count);
   const Outcome outcome = play(config, seed, steps);
-  std::printf("run seed %llu, %s, %zu sessions: %zu steps, %llu commits, recall %.4f over %zu searches;",
-              static_cast<unsigned long long>(run_seed), config.journal_mode.c_str(), config.session_count,
-              outcome.step, static_cast<unsigned long long>(outcome.commits), outcome.recall,
-              outcome.recall_count);
+  std::printf(
+      "run seed %llu, %s, %zu sessions: %zu steps, %llu commits, recall %.4f over %zu searches;",
+      static_cast<unsigned long long>(run_seed), config.journal_mode.c_str(), config.session_count,
+      outcome.step, static_cast<unsigned long long>(outcome.commits), outcome.recall,
+      outcome.recall_count);
   for (const auto& [name, count] : outcome.outcomes) std::printf(" %s %zu", name.c_str(), count);
   std::printf("\n");
   std::fflush(stdout);
@@ -296,15 +304,9 @@ ModelConfig config_of(const char* journal_mode, std::size_t sessions) {
   return config;
 }
 
-TEST(Model, OneConnection) {
-  expect_no_fault(config_of("WAL", 1), 1, steps_a_run());
-}
-TEST(Model, TwoConnectionsWal) {
-  expect_no_fault(config_of("WAL", 2), 2, steps_a_run());
-}
-TEST(Model, FourConnectionsWal) {
-  expect_no_fault(config_of("WAL", 4), 3, steps_a_run());
-}
+TEST(Model, OneConnection) { expect_no_fault(config_of("WAL", 1), 1, steps_a_run()); }
+TEST(Model, TwoConnectionsWal) { expect_no_fault(config_of("WAL", 2), 2, steps_a_run()); }
+TEST(Model, FourConnectionsWal) { expect_no_fault(config_of("WAL", 4), 3, steps_a_run()); }
 TEST(Model, TwoConnectionsRollbackJournal) {
   expect_no_fault(config_of("DELETE", 2), 4, steps_a_run());
 }
@@ -317,7 +319,8 @@ TEST(Model, LargerTables) {
   expect_no_fault(config, 6, steps_a_run());
 }
 
-// The harness itself: on ordinary tables it must find nothing, and a lost ROLLBACK TO must not escape it.
+// The harness itself: on ordinary tables it must find nothing, and a lost ROLLBACK TO must not
+// escape it.
 TEST(ModelHarness, FindsNothingOnOrdinaryTables) {
   for (const char* mode : {"WAL", "DELETE"}) {
     ModelConfig config = config_of(mode, 3);

@@ -1,4 +1,5 @@
-// The statements of the model test that read: searches of every form, compared with what the connection must see.
+// The statements of the model test that read: searches of every form, compared with what the
+// connection must see.
 #pragma once
 
 #include <algorithm>
@@ -41,10 +42,11 @@ class Reads {
     filter(table, random, where, parameters, qualifying);
     const bool by_function = random.chance(40);
     const std::string sql =
-        by_function ? "SELECT n.rowid, n.distance FROM vss_knn(?1, ?2, '" + name + "') AS n JOIN " +
-                          name + " AS r ON r.rowid = n.rowid WHERE 1" + where + " ORDER BY n.distance"
-                    : "SELECT rowid, distance FROM " + name + " WHERE embedding MATCH ?1" + where +
-                          " AND ?2 IS NULL ORDER BY distance";
+        by_function
+            ? "SELECT n.rowid, n.distance FROM vss_knn(?1, ?2, '" + name + "') AS n JOIN " + name +
+                  " AS r ON r.rowid = n.rowid WHERE 1" + where + " ORDER BY n.distance"
+            : "SELECT rowid, distance FROM " + name + " WHERE embedding MATCH ?1" + where +
+                  " AND ?2 IS NULL ORDER BY distance";
     ask(session, table, query, std::nullopt, false, qualifying, sql, parameters);
   }
 
@@ -55,10 +57,11 @@ class Reads {
     const Vector query = writes_.source(table.shape).query();
     const std::int64_t limit = random.between(0, 20), offset = random.between(0, 20);
     Rows rows;
-    const int code = world_.run(
-        session, "SELECT rowid, distance FROM " + name +
-                     " WHERE embedding MATCH ?1 ORDER BY distance LIMIT ?2 OFFSET ?3",
-        {table.shape.blob(query), limit, offset}, {}, nullptr, &rows);
+    const int code =
+        world_.run(session,
+                   "SELECT rowid, distance FROM " + name +
+                       " WHERE embedding MATCH ?1 ORDER BY distance LIMIT ?2 OFFSET ?3",
+                   {table.shape.blob(query), limit, offset}, {}, nullptr, &rows);
     if (code != SQLITE_OK) return;
     std::vector<Hit> hits;
     std::string fault = to_hits(rows, hits);
@@ -88,9 +91,12 @@ class Reads {
     const Table table = session.seen->at(name);
     const std::int64_t rowid = writes_.pick_rowid(table, random, 80);
     Rows rows;
-    const int code = world_.run(
-        session, "SELECT (SELECT count(*) FROM " + name + "), lang, year, title, embedding FROM (SELECT 1)"
-                 " LEFT JOIN " + name + " ON " + name + ".rowid = ?1", {rowid}, {}, nullptr, &rows);
+    const int code = world_.run(session,
+                                "SELECT (SELECT count(*) FROM " + name +
+                                    "), lang, year, title, embedding FROM (SELECT 1)"
+                                    " LEFT JOIN " +
+                                    name + " ON " + name + ".rowid = ?1",
+                                {rowid}, {}, nullptr, &rows);
     if (code != SQLITE_OK) return;
     Record record;
     const auto found = table.records.find(rowid);
@@ -111,10 +117,11 @@ class Reads {
       cursor.query = writes_.source(cursor.table.shape).query();
       cursor.hits.clear();
       cursor.disturbed = false;
-      cursor.statement = Statement(
-          session.database,
-          plain() ? cursor.table.shape.knn_sql(name, world_.config().engine, false)
-                  : "SELECT rowid, distance FROM " + name + " WHERE embedding MATCH ?1 ORDER BY distance");
+      cursor.statement =
+          Statement(session.database,
+                    plain() ? cursor.table.shape.knn_sql(name, world_.config().engine, false)
+                            : "SELECT rowid, distance FROM " + name +
+                                  " WHERE embedding MATCH ?1 ORDER BY distance");
       cursor.statement.bind(1, cursor.table.shape.blob(cursor.query));
       if (plain()) cursor.statement.bind(2, std::int64_t{-1});
       cursor.open = true;
@@ -123,15 +130,17 @@ class Reads {
     int code = SQLITE_ROW;
     for (std::uint64_t steps = 1 + random.below(30); steps > 0 && code == SQLITE_ROW; --steps) {
       code = cursor.statement.step();
-      if (code == SQLITE_ROW) cursor.hits.push_back({cursor.statement.integer(0), cursor.statement.real(1)});
+      if (code == SQLITE_ROW)
+        cursor.hits.push_back({cursor.statement.integer(0), cursor.statement.real(1)});
     }
-    world_.note("#" + std::to_string(session.number) + " stream, " + std::to_string(cursor.hits.size()) +
-                " rows so far   → " + code_name(code));
+    world_.note("#" + std::to_string(session.number) + " stream, " +
+                std::to_string(cursor.hits.size()) + " rows so far   → " + code_name(code));
     std::string fault;
     if (!cursor.disturbed && !world_.is_refusal(session, code)) {
       if (code == SQLITE_DONE) {
         fault = judge(cursor.table.shape, cursor.table.records, cursor.query, std::nullopt,
-                      cursor.hits, false).fault;
+                      cursor.hits, false)
+                    .fault;
       } else if (code == SQLITE_ROW) {
         fault = find_fault(cursor.table.shape, cursor.table.records, cursor.query, cursor.hits);
       } else {
@@ -172,8 +181,8 @@ class Reads {
   bool plain() const { return world_.config().engine == Database::Engine::kPlain; }
 
   /// Half of the time a condition on a metadata column; `qualifying` gets the rows that fulfil it.
-  void filter(const Table& table, Random& random, std::string& where, std::vector<Value>& parameters,
-              Records& qualifying) {
+  void filter(const Table& table, Random& random, std::string& where,
+              std::vector<Value>& parameters, Records& qualifying) {
     const std::uint64_t kind = random.below(6);
     const std::int64_t year = random.between(1990, 2030);
     if (kind == 0) where = " AND year >= ?3", parameters.emplace_back(year);

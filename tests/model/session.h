@@ -1,12 +1,13 @@
 // The model: what every connection must see, as plain maps.
 //
-// A State is the whole database as one value. The world holds the last committed one; a connection sees that, or the one
-// its transaction started from plus its own changes. States are immutable and shared, so that a snapshot or a savepoint is
-// a pointer. When a connection takes its snapshot is asked of SQLite (sqlite3_txn_state) and not guessed: the run has one
-// thread, so the committed state of that moment is known.
+// A State is the whole database as one value. The world holds the last committed one; a connection
+// sees that, or the one its transaction started from plus its own changes. States are immutable and
+// shared, so that a snapshot or a savepoint is a pointer. When a connection takes its snapshot is
+// asked of SQLite (sqlite3_txn_state) and not guessed: the run has one thread, so the committed
+// state of that moment is known.
 //
-// INVARIANT of the harness: whoever writes does so upon the last committed state. SQLite guarantees it (BUSY_SNAPSHOT);
-// that it holds is checked at every statement.
+// INVARIANT of the harness: whoever writes does so upon the last committed state. SQLite guarantees
+// it (BUSY_SNAPSHOT); that it holds is checked at every statement.
 #pragma once
 
 #include <array>
@@ -100,8 +101,8 @@ class World {
     if (!session.has_snapshot) session.seen = committed_;
   }
 
-  /// Runs a statement, checks its code, and brings the model in line. `next`: the state if it succeeds; null: it reads.
-  /// BUSY is always legal and changes nothing. Returns SQLite's code.
+  /// Runs a statement, checks its code, and brings the model in line. `next`: the state if it
+  /// succeeds; null: it reads. BUSY is always legal and changes nothing. Returns SQLite's code.
   int run(Session& session, const std::string& sql, const std::vector<Value>& parameters,
           const Expected& expected, StatePointer next, Rows* rows = nullptr) {
     look(session);
@@ -113,8 +114,8 @@ class World {
       fail("expected " + code_name(expected.code) + ", got " + code_name(code) + " (" +
            session.database.message() + ")");
     }
-    settle(session, expected, refused || (code != SQLITE_OK && !expected.keeps_changes) ? nullptr : next,
-           refused);
+    settle(session, expected,
+           refused || (code != SQLITE_OK && !expected.keeps_changes) ? nullptr : next, refused);
     return code;
   }
 
@@ -146,7 +147,8 @@ class World {
   void settle(Session& session, const Expected& expected, StatePointer next, bool refused) {
     const bool in_transaction = session.database.in_transaction();
     const int state = session.database.transaction_state();
-    if (!session.has_snapshot && (state != SQLITE_TXN_NONE || next != nullptr)) take_snapshot(session);
+    if (!session.has_snapshot && (state != SQLITE_TXN_NONE || next != nullptr))
+      take_snapshot(session);
     if (session.in_transaction && !in_transaction) {
       if (!refused && !expected.rolls_back) fail("the transaction is gone");
       end_transaction(session, false);
@@ -155,7 +157,8 @@ class World {
     // A statement that changes no row (a command, CREATE … IF NOT EXISTS) need not have written.
     if (next == session.seen && (!in_transaction || state != SQLITE_TXN_WRITE)) next = nullptr;
     if (next != nullptr) {
-      // A commit that wrote no page leaves others' snapshots current: it is the content that counts.
+      // A commit that wrote no page leaves others' snapshots current: it is the content that
+      // counts.
       if (session.base_version != version_ && *session.base != *committed_) {
         fail("wrote upon a snapshot that was not the last commit");
       }
@@ -171,8 +174,8 @@ class World {
   bool is_refusal(const Session& session, int code) const {
     const int primary = code & 0xff;
     if (primary == SQLITE_BUSY || (primary == SQLITE_LOCKED && session.cursor.open)) return true;
-    // While a writer waits to commit (PENDING), a connection that has not read the schema yet cannot, and SQLite says
-    // "no such table" instead of BUSY.
+    // While a writer waits to commit (PENDING), a connection that has not read the schema yet
+    // cannot, and SQLite says "no such table" instead of BUSY.
     if (primary != SQLITE_ERROR || config_.journal_mode != "DELETE") return false;
     if (!session.database.message().starts_with("no such table")) return false;
     for (const Session& other : sessions_) {

@@ -1,5 +1,6 @@
-// The statements of the model test that change something. Each takes a Random of its own, so that a step does the same
-// thing whatever other steps a shrunk run leaves out, as far as the state allows.
+// The statements of the model test that change something. Each takes a Random of its own, so that a
+// step does the same thing whatever other steps a shrunk run leaves out, as far as the state
+// allows.
 #pragma once
 
 #include <string>
@@ -13,8 +14,8 @@ namespace nearlite::test {
 enum class Conflict { kNone, kReplace, kIgnore, kFail, kAbort, kRollback };
 
 inline std::string clause_of(Conflict conflict) {
-  static const char* const names[] = {"", " OR REPLACE", " OR IGNORE", " OR FAIL", " OR ABORT",
-                                      " OR ROLLBACK"};
+  static const char* const names[] = {"",         " OR REPLACE", " OR IGNORE",
+                                      " OR FAIL", " OR ABORT",   " OR ROLLBACK"};
   return names[static_cast<int>(conflict)];
 }
 
@@ -79,7 +80,8 @@ class Writes {
     const Record record = make_record(table, random);
     std::vector<Value> parameters;
     push_record(table, record, parameters);
-    // The rowid is the engine's choice, so the model learns it from last_insert_rowid(): run it in two parts.
+    // The rowid is the engine's choice, so the model learns it from last_insert_rowid(): run it in
+    // two parts.
     auto next = std::make_shared<State>(*session.seen);
     const StatePointer before = session.seen;
     const std::string sql =
@@ -92,7 +94,8 @@ class Writes {
     if (code == SQLITE_OK) {
       const std::int64_t last = sqlite3_last_insert_rowid(session.database.handle());
       if (rows.size() != 1 || rows[0][0] != Value(last)) world_.fail("RETURNING is not the rowid");
-      if (before->at(name).records.contains(last)) world_.fail("a new row took the rowid of another");
+      if (before->at(name).records.contains(last))
+        world_.fail("a new row took the rowid of another");
       next->at(name).records[last] = record;
     } else if (!refused) {
       world_.fail("got " + code_name(code) + ": " + session.database.message());
@@ -119,7 +122,8 @@ class Writes {
     world_.run(session,
                "INSERT" + clause_of(conflict) + " INTO " + name +
                    "(rowid, embedding, lang, year, title) SELECT rowid + ?3, embedding, lang, year,"
-                   " title FROM " + name + " WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid",
+                   " title FROM " +
+                   name + " WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid",
                {low, high, shift}, expected, next);
   }
 
@@ -152,7 +156,8 @@ class Writes {
       record.lang = fresh.lang;
       record.title = fresh.title;
     }
-    world_.run(session, "UPDATE " + name + " SET lang = ?1, title = ?2 WHERE rowid BETWEEN ?3 AND ?4",
+    world_.run(session,
+               "UPDATE " + name + " SET lang = ?1, title = ?2 WHERE rowid BETWEEN ?3 AND ?4",
                {fresh.lang, fresh.title, low, high}, {}, next);
   }
 
@@ -236,8 +241,10 @@ class Writes {
                          std::string("[nan]"), std::int64_t{5}};
     parameters.push_back(bad[random.below(std::size(bad))]);
     world_.run(session,
-               "INSERT INTO " + name + "(rowid, embedding, lang, year, title) VALUES (?1,?2,?3,?4,?5),"
-               " (?6,?7,'x',1,'x')", parameters, {SQLITE_ERROR, false, false}, session.seen);
+               "INSERT INTO " + name +
+                   "(rowid, embedding, lang, year, title) VALUES (?1,?2,?3,?4,?5),"
+                   " (?6,?7,'x',1,'x')",
+               parameters, {SQLITE_ERROR, false, false}, session.seen);
   }
 
   void create(Session& session, Random& random);
@@ -270,7 +277,8 @@ class Writes {
     return record;
   }
 
-  static void push_record(const Table& table, const Record& record, std::vector<Value>& parameters) {
+  static void push_record(const Table& table, const Record& record,
+                          std::vector<Value>& parameters) {
     parameters.push_back(record.embedding ? Value(table.shape.blob(*record.embedding)) : Value());
     parameters.push_back(record.lang);
     parameters.push_back(record.year);
@@ -357,8 +365,10 @@ inline void Writes::command(Session& session, Random& random) {
                {random.between(60, 300)}, {}, session.seen);
     return;
   }
-  world_.run(session, "INSERT INTO " + name + "(" + column + ") VALUES('" +
-             commands[random.below(std::size(commands))] + "')", {}, {}, session.seen);
+  world_.run(session,
+             "INSERT INTO " + name + "(" + column + ") VALUES('" +
+                 commands[random.below(std::size(commands))] + "')",
+             {}, {}, session.seen);
 }
 
 }  // namespace nearlite::test

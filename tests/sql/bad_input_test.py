@@ -1,4 +1,5 @@
 """Bad input: a clear error, and nothing changed."""
+
 import struct
 
 from sqlcase import ERROR, SqlCase, SqlError, Vectors, blob, main
@@ -8,19 +9,25 @@ class BadInput(SqlCase):
     def setUp(self):
         super().setUp()
         self.db = self.connect()
-        self.db.run("CREATE VIRTUAL TABLE docs USING hnsw(embedding float[4] metric=l2, tenant text"
-                    " partition key, year integer, active boolean, +title text)")
+        self.db.run(
+            "CREATE VIRTUAL TABLE docs USING hnsw(embedding float[4] metric=l2, tenant text"
+            " partition key, year integer, active boolean, +title text)"
+        )
         self.rows = self.fill(self.db, "docs", 12, 4)
 
     def refused(self, vector, *names):
         """The vector is refused by every statement that takes one, and nothing changes."""
         with self.subTest(vector=vector):
             digest = self.db.one("SELECT nearlite_digest('docs')")
-            for sql in ("INSERT INTO docs(embedding) VALUES(?)", "INSERT OR REPLACE INTO docs(rowid, embedding)"
-                        " VALUES(3, ?)", "INSERT OR IGNORE INTO docs(embedding) VALUES(?)",
-                        "UPDATE docs SET embedding = ? WHERE rowid = 2",
-                        "SELECT hnsw_add(5, ?)", "SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 1",
-                        "SELECT rowid FROM vss_knn(?, 1)"):
+            for sql in (
+                "INSERT INTO docs(embedding) VALUES(?)",
+                "INSERT OR REPLACE INTO docs(rowid, embedding)" " VALUES(3, ?)",
+                "INSERT OR IGNORE INTO docs(embedding) VALUES(?)",
+                "UPDATE docs SET embedding = ? WHERE rowid = 2",
+                "SELECT hnsw_add(5, ?)",
+                "SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 1",
+                "SELECT rowid FROM vss_knn(?, 1)",
+            ):
                 self.fails(ERROR, self.db.run, sql, vector)
             found = self.fails(ERROR, self.db.run, "INSERT INTO docs(embedding) VALUES(?)", vector)
             for name in ("docs", "embedding") + names:
@@ -48,9 +55,30 @@ class BadInput(SqlCase):
         self.refused("[1,1e999,3,4]")
 
     def test_bad_json(self):
-        for json in ("[1,2,3,", "1,2,3,4", "[1,2,3,4", "[1 2 3 4]", "[1,,2,3]", "[1,2,3,4],", "[1,2,3,4]x",
-                     "[1,2,3,'4']", '[1,2,3,"4"]', "[1,2,3,null]", "[[1,2,3,4]]", '{"a":1}', "null", "[1,2,3,0x4]",
-                     "[1,2,3,+4]", "[1,2,3,.]", "[1,2,3,-]", "[1,2,3,1e]", "nonsense", "", "   ", "[" * 100000):
+        for json in (
+            "[1,2,3,",
+            "1,2,3,4",
+            "[1,2,3,4",
+            "[1 2 3 4]",
+            "[1,,2,3]",
+            "[1,2,3,4],",
+            "[1,2,3,4]x",
+            "[1,2,3,'4']",
+            '[1,2,3,"4"]',
+            "[1,2,3,null]",
+            "[[1,2,3,4]]",
+            '{"a":1}',
+            "null",
+            "[1,2,3,0x4]",
+            "[1,2,3,+4]",
+            "[1,2,3,.]",
+            "[1,2,3,-]",
+            "[1,2,3,1e]",
+            "nonsense",
+            "",
+            "   ",
+            "[" * 100000,
+        ):
             self.refused(json)
 
     def test_bad_types(self):
@@ -58,13 +86,19 @@ class BadInput(SqlCase):
         self.refused(7.5)
 
     def test_good_json_of_every_shape(self):
-        for rowid, json in enumerate(("[1,2,3,4]", " [ 1 , 2.0 , 3e0 , 4E+0 ] ", "[1,2,3,4.0000]\n",
-                                      "\t[1,\n2,3,40e-1]"), start=100):
+        for rowid, json in enumerate(
+            ("[1,2,3,4]", " [ 1 , 2.0 , 3e0 , 4E+0 ] ", "[1,2,3,4.0000]\n", "\t[1,\n2,3,40e-1]"),
+            start=100,
+        ):
             self.db.run("INSERT INTO docs(rowid, embedding) VALUES(?, ?)", rowid, json)
             self.rows[rowid] = [1.0, 2.0, 3.0, 4.0]
-        self.db.run("INSERT INTO docs(rowid, embedding) VALUES(200, '[0.1,-0.0,1e-40,3.4028234e38]')")
+        self.db.run(
+            "INSERT INTO docs(rowid, embedding) VALUES(200, '[0.1,-0.0,1e-40,3.4028234e38]')"
+        )
         stored = struct.unpack("<4f", self.db.one("SELECT embedding FROM docs WHERE rowid = 200"))
-        self.assertEqual(stored, struct.unpack("<4f", struct.pack("<4f", 0.1, -0.0, 1e-40, 3.4028234e38)))
+        self.assertEqual(
+            stored, struct.unpack("<4f", struct.pack("<4f", 0.1, -0.0, 1e-40, 3.4028234e38))
+        )
         self.db.run("DELETE FROM docs WHERE rowid = 200")
         self.assert_index(self.db, "docs", self.rows, metric="l2")
 
@@ -75,40 +109,76 @@ class BadInput(SqlCase):
         self.assert_index(self.db, "docs", self.rows, metric="l2")
 
     def test_bad_metadata(self):
-        for column, value in (("year", "soon"), ("year", 1.5), ("year", b"1"), ("active", 2), ("active", "yes")):
+        for column, value in (
+            ("year", "soon"),
+            ("year", 1.5),
+            ("year", b"1"),
+            ("active", 2),
+            ("active", "yes"),
+        ):
             with self.subTest(column=column, value=value):
-                self.fails(ERROR, self.db.run, f"INSERT INTO docs(embedding, {column}) VALUES('[1,2,3,4]', ?)", value)
-                self.fails(ERROR, self.db.run, f"UPDATE docs SET {column} = ? WHERE rowid = 1", value)
+                self.fails(
+                    ERROR,
+                    self.db.run,
+                    f"INSERT INTO docs(embedding, {column}) VALUES('[1,2,3,4]', ?)",
+                    value,
+                )
+                self.fails(
+                    ERROR, self.db.run, f"UPDATE docs SET {column} = ? WHERE rowid = 1", value
+                )
         self.assert_index(self.db, "docs", self.rows, metric="l2")
 
     def test_bad_commands_and_settings(self):
         for command in ("optimise", "", "OPTIMIZE ", "integrity_check", "delete-all"):
             self.fails(ERROR, self.db.run, "INSERT INTO docs(docs) VALUES(?)", command)
-        for name, value in (("ef_search", 0), ("ef_search", -5), ("ef_search", "many"), ("colour", 1), ("m", 8),
-                            ("dim", 5), ("tombstone_rebuild_pct", 101), ("persist", "never")):
+        for name, value in (
+            ("ef_search", 0),
+            ("ef_search", -5),
+            ("ef_search", "many"),
+            ("colour", 1),
+            ("m", 8),
+            ("dim", 5),
+            ("tombstone_rebuild_pct", 101),
+            ("persist", "never"),
+        ):
             with self.subTest(name=name, value=value):
-                self.fails(ERROR, self.db.run, "INSERT INTO docs(docs, k) VALUES(?, ?)", name, value)
+                self.fails(
+                    ERROR, self.db.run, "INSERT INTO docs(docs, k) VALUES(?, ?)", name, value
+                )
         self.assert_index(self.db, "docs", self.rows, metric="l2")
 
     def test_bad_search_options(self):
         good = "[1,2,3,4]"
         for ef in (0, -1, "wide", 1.5):
             with self.subTest(ef=ef):
-                self.fails(ERROR, self.db.run, "SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 1"
-                           " AND ef_search = ?", good, ef)
-                self.fails(ERROR, self.db.run, "SELECT rowid FROM vss_knn(?, 1, 'docs', ?)", good, ef)
+                self.fails(
+                    ERROR,
+                    self.db.run,
+                    "SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 1" " AND ef_search = ?",
+                    good,
+                    ef,
+                )
+                self.fails(
+                    ERROR, self.db.run, "SELECT rowid FROM vss_knn(?, 1, 'docs', ?)", good, ef
+                )
 
     def test_hidden_columns_cannot_be_written(self):
         for column in ("distance", "ef_search", "exact"):
             with self.subTest(column=column):
-                self.fails(ERROR, self.db.run, f"INSERT INTO docs(embedding, {column}) VALUES('[1,2,3,4]', 1)")
+                self.fails(
+                    ERROR,
+                    self.db.run,
+                    f"INSERT INTO docs(embedding, {column}) VALUES('[1,2,3,4]', 1)",
+                )
         self.assert_index(self.db, "docs", self.rows, metric="l2")
 
     def test_functions_on_what_is_not_there(self):
         for function in ("nearlite_stats", "nearlite_check", "nearlite_digest"):
             self.fails(ERROR, self.db.run, f"SELECT {function}('nothing')", names=["nothing"])
             self.fails(ERROR, self.db.run, f"SELECT {function}('docs_rows')")
-        self.fails(ERROR, self.db.run, "SELECT hnsw_add('nothing', 1, '[1,2,3,4]')", names=["nothing"])
+        self.fails(
+            ERROR, self.db.run, "SELECT hnsw_add('nothing', 1, '[1,2,3,4]')", names=["nothing"]
+        )
         self.fails(ERROR, self.db.run, "SELECT hnsw_add(1)")
 
     def test_every_write_to_absent_rows_is_harmless(self):
@@ -125,9 +195,13 @@ class BadInput(SqlCase):
             with self.subTest(metric=metric):
                 db = self.connect(self.file(metric + ".db"))
                 db.run(f"CREATE VIRTUAL TABLE t USING hnsw(v float[3] metric={metric})")
-                for number, vector in enumerate([[big, big, big], [-big, big, 0], [1e-45, 0, 0], [1, 2, 3]]):
+                for number, vector in enumerate(
+                    [[big, big, big], [-big, big, 0], [1e-45, 0, 0], [1, 2, 3]]
+                ):
                     db.run("INSERT INTO t(rowid, v) VALUES(?, ?)", number, blob(vector))
-                hits = db.run("SELECT rowid, distance FROM t WHERE v MATCH ? AND k = 4", blob([1, 2, 3]))
+                hits = db.run(
+                    "SELECT rowid, distance FROM t WHERE v MATCH ? AND k = 4", blob([1, 2, 3])
+                )
                 self.assertEqual({row[0] for row in hits}, {0, 1, 2, 3})
                 self.assertEqual(db.one("SELECT nearlite_check('t')"), "ok")
                 self.assertTrue(all(distance == distance for _, distance in hits))

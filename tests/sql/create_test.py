@@ -1,4 +1,5 @@
 """CREATE VIRTUAL TABLE … USING hnsw(…): the forms that are accepted, and what is refused with which words."""
+
 from sqlcase import ERROR, SqlCase, Vectors, blob, main
 
 FULL = """CREATE VIRTUAL TABLE docs USING hnsw(
@@ -19,13 +20,16 @@ class Create(SqlCase):
 
     def stats(self, db, name="t"):
         import json
+
         return json.loads(db.one("SELECT nearlite_stats(?)", name))
 
     def test_short_form_defaults(self):
         db = self.created("")
         stats = self.stats(db)["indexes"][0]
-        self.assertEqual((stats["dim"], stats["m"], stats["ef_construction"], stats["metric"]),
-                         (384, 16, 200, "cosine"))
+        self.assertEqual(
+            (stats["dim"], stats["m"], stats["ef_construction"], stats["metric"]),
+            (384, 16, 200, "cosine"),
+        )
         vector = Vectors(384).next()
         db.run("INSERT INTO t(embedding) VALUES(?)", blob(vector))
         self.assert_index(db, "t", {1: vector})
@@ -39,9 +43,17 @@ class Create(SqlCase):
         self.assertEqual((stats["ef_construction"], stats["ef_search"]), (77, 33))
 
     def test_blanks_quotes_and_comments(self):
-        forms = ["dim=4,m=8", " dim = 4 , m = 8 ", "dim = '4', m = \"8\"", "DIM=4, M=8",
-                 "dim=4, -- the size\n m=8 -- of lists", "/* a */ dim /* b */ = /* c */ 4, m=8",
-                 "\n\tdim\n=\n4\n,\nm=8\n", "dim=4, m=8, path=''", "dim=4, m=8, metric='cosine'"]
+        forms = [
+            "dim=4,m=8",
+            " dim = 4 , m = 8 ",
+            "dim = '4', m = \"8\"",
+            "DIM=4, M=8",
+            "dim=4, -- the size\n m=8 -- of lists",
+            "/* a */ dim /* b */ = /* c */ 4, m=8",
+            "\n\tdim\n=\n4\n,\nm=8\n",
+            "dim=4, m=8, path=''",
+            "dim=4, m=8, metric='cosine'",
+        ]
         for number, form in enumerate(forms):
             with self.subTest(form=form):
                 db = self.connect(self.file(f"{number}.db"))
@@ -60,15 +72,21 @@ class Create(SqlCase):
         db = self.connect()
         db.run(FULL)
         vector = Vectors(8).next()
-        db.run("INSERT INTO docs(rowid, embedding, tenant, lang, year, rating, active, title)"
-               " VALUES(7, ?, 'a', 'en', 2020, 4.5, 1, 'A title')", blob(vector))
+        db.run(
+            "INSERT INTO docs(rowid, embedding, tenant, lang, year, rating, active, title)"
+            " VALUES(7, ?, 'a', 'en', 2020, 4.5, 1, 'A title')",
+            blob(vector),
+        )
         self.assertEqual(
             db.run("SELECT rowid, tenant, lang, year, rating, active, title FROM docs"),
-            [(7, "a", "en", 2020, 4.5, 1, "A title")])
+            [(7, "a", "en", 2020, 4.5, 1, "A title")],
+        )
         db.close()
         db = self.connect()
-        self.assertEqual(db.run("SELECT rowid, tenant, title, embedding FROM docs"),
-                         [(7, "a", "A title", blob(vector))])
+        self.assertEqual(
+            db.run("SELECT rowid, tenant, title, embedding FROM docs"),
+            [(7, "a", "A title", blob(vector))],
+        )
 
     def test_element_types_and_metrics(self):
         for element in ("float", "float16", "bfloat16", "int8"):
@@ -82,17 +100,31 @@ class Create(SqlCase):
         db = self.connect(self.file("bit.db"))
         db.run("CREATE VIRTUAL TABLE t USING hnsw(v bit[16] metric=hamming)")
         db.run("INSERT INTO t(v) VALUES(x'ffff'), (x'00ff'), (x'0001')")
-        self.assertEqual(db.run("SELECT rowid, distance FROM t WHERE v MATCH x'0000' AND k = 3"
-                                " ORDER BY distance"), [(3, 1.0), (2, 8.0), (1, 16.0)])
+        self.assertEqual(
+            db.run(
+                "SELECT rowid, distance FROM t WHERE v MATCH x'0000' AND k = 3" " ORDER BY distance"
+            ),
+            [(3, 1.0), (2, 8.0), (1, 16.0)],
+        )
 
     def test_several_vector_columns(self):
         db = self.created("a float[4] metric=l2, b float[3] metric=cosine, +note text")
-        db.run("INSERT INTO t(a, b, note) VALUES('[0,0,0,1]', '[1,0,0]', 'one'),"
-               " ('[0,0,0,9]', '[0,1,0]', 'two'), (NULL, '[0,0.1,1]', 'three')")
-        self.assertEqual(db.run("SELECT rowid, note FROM t WHERE a MATCH '[0,0,0,8]' AND k = 5"
-                                " ORDER BY distance"), [(2, "two"), (1, "one")])
-        self.assertEqual(db.column("SELECT rowid FROM t WHERE b MATCH '[0,0,1]' AND k = 5"
-                                   " ORDER BY distance")[0], 3)
+        db.run(
+            "INSERT INTO t(a, b, note) VALUES('[0,0,0,1]', '[1,0,0]', 'one'),"
+            " ('[0,0,0,9]', '[0,1,0]', 'two'), (NULL, '[0,0.1,1]', 'three')"
+        )
+        self.assertEqual(
+            db.run(
+                "SELECT rowid, note FROM t WHERE a MATCH '[0,0,0,8]' AND k = 5" " ORDER BY distance"
+            ),
+            [(2, "two"), (1, "one")],
+        )
+        self.assertEqual(
+            db.column("SELECT rowid FROM t WHERE b MATCH '[0,0,1]' AND k = 5" " ORDER BY distance")[
+                0
+            ],
+            3,
+        )
 
     def test_several_indexes(self):
         db = self.created("dim=2", "first")
@@ -110,7 +142,9 @@ class Create(SqlCase):
                 db.run(f"CREATE VIRTUAL TABLE {name} USING hnsw(dim=2)")
                 db.run(f"INSERT INTO {name}(embedding) VALUES('[1,2]'), ('[2,1]')")
                 self.assertEqual(
-                    db.column(f"SELECT rowid FROM {name} WHERE embedding MATCH '[2,1]' AND k = 1"), [2])
+                    db.column(f"SELECT rowid FROM {name} WHERE embedding MATCH '[2,1]' AND k = 1"),
+                    [2],
+                )
                 db.run(f"INSERT INTO {name}({name}) VALUES('integrity-check')")
                 db.run(f"DROP TABLE {name}")
                 self.assertEqual(db.run("SELECT name FROM sqlite_schema"), [])
@@ -118,8 +152,12 @@ class Create(SqlCase):
     def refused(self, arguments, *names):
         with self.subTest(arguments=arguments):
             db = self.connect(":memory:")
-            self.fails(ERROR, db.run, f"CREATE VIRTUAL TABLE tab USING hnsw({arguments})",
-                       names=("tab",) + names)
+            self.fails(
+                ERROR,
+                db.run,
+                f"CREATE VIRTUAL TABLE tab USING hnsw({arguments})",
+                names=("tab",) + names,
+            )
             self.assertEqual(db.run("SELECT name FROM sqlite_schema"), [])
 
     def test_refused_options(self):
@@ -142,7 +180,9 @@ class Create(SqlCase):
         self.refused("dim=4, quantize=int3", "int3")
         self.refused("dim=4, tombstone_rebuild_pct=101", "101")
         self.refused("dim=4, persist=sometimes", "sometimes")
-        self.refused("dim=4, 'unclosed", )
+        self.refused(
+            "dim=4, 'unclosed",
+        )
 
     def test_refused_columns(self):
         self.refused("v float[0]", "0")

@@ -1,4 +1,5 @@
 """The scalar functions."""
+
 import json
 import math
 import struct
@@ -18,51 +19,83 @@ class Functions(SqlCase):
                 for first, second in ((blob(a), blob(b)), (text(a), blob(b)), (text(a), text(b))):
                     found = self.db.one(f"SELECT vec_distance_{metric}(?, ?)", first, second)
                     right = distance(metric, a, b)
-                    self.assertAlmostEqual(found, right, delta=1e-12 * (1 + abs(right)), msg=(dim, metric))
-                self.assertEqual(self.db.one(f"SELECT vec_distance_{metric}(?1, ?2) ="
-                                             f" vec_distance_{metric}(?2, ?1)", blob(a), blob(b)), 1)
+                    self.assertAlmostEqual(
+                        found, right, delta=1e-12 * (1 + abs(right)), msg=(dim, metric)
+                    )
+                self.assertEqual(
+                    self.db.one(
+                        f"SELECT vec_distance_{metric}(?1, ?2) =" f" vec_distance_{metric}(?2, ?1)",
+                        blob(a),
+                        blob(b),
+                    ),
+                    1,
+                )
 
     def test_known_answers(self):
-        for sql, right in (("vec_distance_l2('[0,0]', '[3,4]')", 5.0), ("vec_distance_l1('[0,0]', '[3,-4]')", 7.0),
-                           ("vec_distance_ip('[1,2]', '[3,4]')", -11.0),
-                           ("vec_distance_cosine('[1,0]', '[0,1]')", 1.0),
-                           ("vec_distance_cosine('[1,0]', '[-1,0]')", 2.0),
-                           ("vec_distance_cosine('[0,0]', '[1,0]')", 1.0),
-                           ("vec_distance_cosine('[0,0]', '[0,0]')", 1.0),
-                           ("vec_distance_hamming(x'ff00', x'0f01')", 5.0),
-                           ("cosine_similarity('[1,0]', '[1,0]')", 1.0)):
+        for sql, right in (
+            ("vec_distance_l2('[0,0]', '[3,4]')", 5.0),
+            ("vec_distance_l1('[0,0]', '[3,-4]')", 7.0),
+            ("vec_distance_ip('[1,2]', '[3,4]')", -11.0),
+            ("vec_distance_cosine('[1,0]', '[0,1]')", 1.0),
+            ("vec_distance_cosine('[1,0]', '[-1,0]')", 2.0),
+            ("vec_distance_cosine('[0,0]', '[1,0]')", 1.0),
+            ("vec_distance_cosine('[0,0]', '[0,0]')", 1.0),
+            ("vec_distance_hamming(x'ff00', x'0f01')", 5.0),
+            ("cosine_similarity('[1,0]', '[1,0]')", 1.0),
+        ):
             with self.subTest(sql=sql):
                 self.assertAlmostEqual(self.db.one("SELECT " + sql), right, places=12)
 
     def test_null_and_bad_arguments(self):
         self.assertIsNone(self.db.one("SELECT vec_distance_l2(NULL, '[1]')"))
         self.assertIsNone(self.db.one("SELECT vec_length(NULL)"))
-        for sql in ("vec_distance_l2('[1]', '[1,2]')", "vec_distance_l2('[1]', 'x')", "vec_distance_l2('[1]', 1)",
-                    "vec_f32('[1,NaN]')", "vec_f32(x'000000')", "vec_length('[')", "vec_slice('[1,2]', 0, 3)",
-                    "vec_slice('[1,2]', -1, 1)", "vec_slice('[1,2]', 2, 1)", "vec_add('[1]', '[1,2]')",
-                    "vec_bit('[1,2]')"):
+        for sql in (
+            "vec_distance_l2('[1]', '[1,2]')",
+            "vec_distance_l2('[1]', 'x')",
+            "vec_distance_l2('[1]', 1)",
+            "vec_f32('[1,NaN]')",
+            "vec_f32(x'000000')",
+            "vec_length('[')",
+            "vec_slice('[1,2]', 0, 3)",
+            "vec_slice('[1,2]', -1, 1)",
+            "vec_slice('[1,2]', 2, 1)",
+            "vec_add('[1]', '[1,2]')",
+            "vec_bit('[1,2]')",
+        ):
             with self.subTest(sql=sql):
                 self.fails(ERROR, self.db.run, "SELECT " + sql)
 
     def test_conversions(self):
         vector = [1.0, -2.5, 0.125, 100.0]
         self.assertEqual(self.db.one("SELECT vec_f32('[1,-2.5,0.125,100]')"), blob(vector))
-        self.assertEqual(self.db.one("SELECT vec_f16('[1,-2.5,0.125,100]')"), struct.pack("<4e", *vector))
+        self.assertEqual(
+            self.db.one("SELECT vec_f16('[1,-2.5,0.125,100]')"), struct.pack("<4e", *vector)
+        )
         bf16 = b"".join(struct.pack("<f", x)[2:] for x in vector)
         self.assertEqual(self.db.one("SELECT vec_bf16('[1,-2.5,0.125,100]')"), bf16)
-        self.assertEqual(self.db.one("SELECT vec_int8('[1,-2,127,-128]')"), struct.pack("<4b", 1, -2, 127, -128))
+        self.assertEqual(
+            self.db.one("SELECT vec_int8('[1,-2,127,-128]')"), struct.pack("<4b", 1, -2, 127, -128)
+        )
         self.assertEqual(len(self.db.one("SELECT vec_bit('[1,0,1,0,1,0,1,1]')")), 1)
         self.assertEqual(json.loads(self.db.one("SELECT vec_to_json(?)", blob(vector))), vector)
         odd = f32([0.1, 1e-30, 3.3333333e37, -7.0])
         self.assertEqual(f32(json.loads(self.db.one("SELECT vec_to_json(?)", blob(odd)))), odd)
 
     def test_types_survive_a_call(self):
-        for maker, name in (("vec_f32", "float"), ("vec_f16", "float16"), ("vec_bf16", "bfloat16"),
-                            ("vec_int8", "int8")):
+        for maker, name in (
+            ("vec_f32", "float"),
+            ("vec_f16", "float16"),
+            ("vec_bf16", "bfloat16"),
+            ("vec_int8", "int8"),
+        ):
             self.assertIn(name, self.db.one(f"SELECT vec_type({maker}('[1,2,3]'))") + " " + name)
             self.assertEqual(self.db.one(f"SELECT vec_length({maker}('[1,2,3]'))"), 3)
-            self.assertEqual(json.loads(self.db.one(f"SELECT vec_to_json({maker}('[1,2,3]'))")), [1, 2, 3])
-            self.assertAlmostEqual(self.db.one(f"SELECT vec_distance_l2({maker}('[1,2,3]'), {maker}('[1,2,5]'))"), 2)
+            self.assertEqual(
+                json.loads(self.db.one(f"SELECT vec_to_json({maker}('[1,2,3]'))")), [1, 2, 3]
+            )
+            self.assertAlmostEqual(
+                self.db.one(f"SELECT vec_distance_l2({maker}('[1,2,3]'), {maker}('[1,2,5]'))"), 2
+            )
 
     def test_arithmetic(self):
         self.assertEqual(unblob(self.db.one("SELECT vec_add('[1,2]', '[3,5]')")), [4, 7])
@@ -72,11 +105,14 @@ class Functions(SqlCase):
         self.assertAlmostEqual(math.hypot(*norm), 1, places=6)
         self.assertAlmostEqual(norm[0], 0.6, places=6)
         self.assertEqual(self.db.column("SELECT value FROM vec_each('[5,6,7]')"), [5, 6, 7])
-        self.assertEqual(self.db.one("SELECT vec_quantize_binary('[1,-1,1,1,-1,-1,-1,1]')"),
-                         self.db.one("SELECT vec_bit('[1,0,1,1,0,0,0,1]')"))
+        self.assertEqual(
+            self.db.one("SELECT vec_quantize_binary('[1,-1,1,1,-1,-1,-1,1]')"),
+            self.db.one("SELECT vec_bit('[1,0,1,1,0,0,0,1]')"),
+        )
 
     def test_the_locale_does_not_matter(self):
         import locale
+
         old = locale.setlocale(locale.LC_NUMERIC)
         for name in ("de_DE.UTF-8", "fr_FR.UTF-8", "C.UTF-8"):
             try:

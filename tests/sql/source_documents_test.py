@@ -3,6 +3,7 @@
 "Keeping the HNSW virtual table always in sync after a restart" has the watermark table and the triggers; the tutorial "cosine
 k-NN from SQL" has the virtual table, the other triggers and the query. Only the blocks of SQL; what is Go there is engine here.
 """
+
 import unittest
 
 from sqlcase import ERROR, SqlCase, Vectors, blob, f32, main, nearest, text
@@ -67,8 +68,11 @@ class SourceDocuments(SqlCase):
     def insert(self, db, count, seed=1):
         rows = {}
         for number, vector in enumerate(Vectors(384, seed).list(count)):
-            db.run("INSERT INTO documents(content, embedding) VALUES(?, json(?))",
-                   f"content {number}", text(vector))
+            db.run(
+                "INSERT INTO documents(content, embedding) VALUES(?, json(?))",
+                f"content {number}",
+                text(vector),
+            )
             rows[db.one("SELECT last_insert_rowid()")] = vector
         return rows
 
@@ -108,7 +112,9 @@ class SourceDocuments(SqlCase):
 
     def test_the_watermark_pattern(self):
         db = self.connect()
-        db.script(TABLE + "CREATE VIRTUAL TABLE vss USING hnsw();" + META + META + WATERMARK_TRIGGERS)
+        db.script(
+            TABLE + "CREATE VIRTUAL TABLE vss USING hnsw();" + META + META + WATERMARK_TRIGGERS
+        )
         rows = self.insert(db, 20)
         self.assertEqual(db.run("SELECT * FROM hnsw_meta"), [(1, max(rows))])
         self.check(db, rows)
@@ -162,6 +168,7 @@ END;""")
 
     def test_save_writes_the_side_file(self):
         import os
+
         db = self.connect()
         db.script(TABLE + INDEX + TUTORIAL_TRIGGERS)
         self.insert(db, 12)
@@ -171,6 +178,7 @@ END;""")
 
     def test_a_clean_shutdown_leaves_the_side_file(self):
         import os
+
         db = self.connect()
         db.script(TABLE + INDEX + TUTORIAL_TRIGGERS)
         rows = self.insert(db, 30)
@@ -191,17 +199,23 @@ END;""")
     def test_a_wrong_length_is_an_error_and_the_row_is_not_there(self):
         db = self.connect()
         db.script(TABLE + INDEX + TUTORIAL_TRIGGERS)
-        self.fails(ERROR, db.run, "INSERT INTO documents(content, embedding) VALUES('x', '[1,2]')",
-                   names=["384"])
+        self.fails(
+            ERROR,
+            db.run,
+            "INSERT INTO documents(content, embedding) VALUES('x', '[1,2]')",
+            names=["384"],
+        )
         self.assertEqual(db.one("SELECT count(*) FROM documents"), 0)
         self.check(db, {})
 
     def test_cosine_similarity(self):
         db = self.connect()
-        self.assertAlmostEqual(db.one("SELECT cosine_similarity('[1,0]', '[1,1]')"), 0.5 ** 0.5)
+        self.assertAlmostEqual(db.one("SELECT cosine_similarity('[1,0]', '[1,1]')"), 0.5**0.5)
         a, b = f32([1, 2, 3]), f32([3, -1, 0.5])
-        self.assertAlmostEqual(db.one("SELECT cosine_similarity(?, ?)", blob(a), text(b)),
-                               1 - nearest("cosine", {1: a}, b)[0][1])
+        self.assertAlmostEqual(
+            db.one("SELECT cosine_similarity(?, ?)", blob(a), text(b)),
+            1 - nearest("cosine", {1: a}, b)[0][1],
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ exists, on apsw, which carries a current SQLite. A test that needs one of the tw
 
 Result codes are SQLite's; wording is not tested, except that a message names what SQL users look for.
 """
+
 import json
 import math
 import os
@@ -49,8 +50,9 @@ class Connection:
             self.db = apsw.Connection(path, flags=default)
             self.db.enable_load_extension(True)
         else:
-            self.db = sqlite3.connect(path, isolation_level=None, uri=True, timeout=0,
-                                      check_same_thread=False)
+            self.db = sqlite3.connect(
+                path, isolation_level=None, uri=True, timeout=0, check_same_thread=False
+            )
             self.db.enable_load_extension(True)
         if load:
             self.call(lambda: self.db.load_extension(os.environ["NEARLITE_EXTENSION"]))
@@ -113,7 +115,7 @@ def _pieces(line):
     start = 0
     for index, letter in enumerate(line):
         if letter == ";":
-            yield line[start:index + 1]
+            yield line[start : index + 1]
             start = index + 1
     yield line[start:]
 
@@ -167,8 +169,11 @@ def distance(metric, a, b):
 
 def nearest(metric, rows, query, k=None):
     """[(rowid, distance)] of {rowid: vector or None}, nearest first; equal distances by rowid."""
-    hits = sorted((distance(metric, vector, query), rowid) for rowid, vector in rows.items()
-                  if vector is not None)
+    hits = sorted(
+        (distance(metric, vector, query), rowid)
+        for rowid, vector in rows.items()
+        if vector is not None
+    )
     return [(rowid, dist) for dist, rowid in hits][:k]
 
 
@@ -225,13 +230,21 @@ class SqlCase(unittest.TestCase):
         live = [vector for vector in rows.values() if vector is not None]
         for query in live[:: max(1, len(live) // 3)]:
             expected = nearest(metric, rows, query, 10)
-            exact = db.run(f"SELECT rowid, distance FROM {table} WHERE {column} MATCH ? AND k = 10"
-                           " AND exact = 1 ORDER BY distance", blob(query))
+            exact = db.run(
+                f"SELECT rowid, distance FROM {table} WHERE {column} MATCH ? AND k = 10"
+                " AND exact = 1 ORDER BY distance",
+                blob(query),
+            )
             self.assert_hits(exact, expected)
-            hits = db.run(f"SELECT rowid, distance FROM {table} WHERE {column} MATCH ? AND k = 10"
-                          " ORDER BY distance", blob(query))
+            hits = db.run(
+                f"SELECT rowid, distance FROM {table} WHERE {column} MATCH ? AND k = 10"
+                " ORDER BY distance",
+                blob(query),
+            )
             self.assertEqual(len(hits), len(expected))
-            self.assertAlmostEqual(hits[0][1], expected[0][1], delta=1e-9 * (1 + abs(expected[0][1])))
+            self.assertAlmostEqual(
+                hits[0][1], expected[0][1], delta=1e-9 * (1 + abs(expected[0][1]))
+            )
 
     def fill(self, db, table, count, dim, seed=1, first=1):
         """Inserts rows first … first + count - 1 in one transaction; {rowid: vector}."""

@@ -1,4 +1,5 @@
 """Transactions: whatever happens to the rows happens to the index (engine.md, "Traps")."""
+
 from sqlcase import BUSY, CONSTRAINT, ERROR, SqlCase, SqlError, Vectors, apsw_only, blob, main
 
 CREATE = "CREATE VIRTUAL TABLE t USING hnsw(embedding float[8] metric=l2, lang text, m=6)"
@@ -247,8 +248,14 @@ class Transactions(SqlCase):
         rows = self.make(mode="WAL")
         second = self.connect()
         self.check(rows, second)
-        for statement in ("CREATE TABLE other(x)", "ALTER TABLE other ADD COLUMN y",
-                          "CREATE INDEX i ON other(x)", "DROP TABLE other", "ANALYZE", "VACUUM"):
+        for statement in (
+            "CREATE TABLE other(x)",
+            "ALTER TABLE other ADD COLUMN y",
+            "CREATE INDEX i ON other(x)",
+            "DROP TABLE other",
+            "ANALYZE",
+            "VACUUM",
+        ):
             second.run(statement)
             rowid = max(rows) + 1
             rows[rowid] = self.insert(self.db, rowid)
@@ -312,14 +319,22 @@ class Transactions(SqlCase):
     def test_a_paused_cursor_and_writes_of_its_own_connection(self):
         rows = self.make(count=120)
         query = blob(self.vectors.next())
-        for action in ("INSERT INTO t(rowid, embedding) VALUES(5000, :v)", "DELETE FROM t WHERE rowid < 30",
-                       "DELETE FROM t", "INSERT INTO t(t) VALUES('rebuild')", "ROLLBACK", "DROP TABLE t",
-                       "ALTER TABLE t RENAME TO u"):
+        for action in (
+            "INSERT INTO t(rowid, embedding) VALUES(5000, :v)",
+            "DELETE FROM t WHERE rowid < 30",
+            "DELETE FROM t",
+            "INSERT INTO t(t) VALUES('rebuild')",
+            "ROLLBACK",
+            "DROP TABLE t",
+            "ALTER TABLE t RENAME TO u",
+        ):
             with self.subTest(action=action):
                 self.db.run("BEGIN")
                 self.insert(self.db, 6000)
-                cursor = self.db.cursor("SELECT rowid, distance FROM t WHERE embedding MATCH ?"
-                                        " ORDER BY distance", query)
+                cursor = self.db.cursor(
+                    "SELECT rowid, distance FROM t WHERE embedding MATCH ?" " ORDER BY distance",
+                    query,
+                )
                 for _ in range(5):
                     next(cursor)
                 try:

@@ -1,4 +1,5 @@
 """INSERT, UPDATE, DELETE in all their forms, against the same statements on an ordinary table."""
+
 from sqlcase import CONSTRAINT, ERROR, SqlCase, Vectors, blob, main, text
 
 
@@ -6,8 +7,10 @@ class Write(SqlCase):
     def setUp(self):
         super().setUp()
         self.db = self.connect()
-        self.db.run("CREATE VIRTUAL TABLE t USING hnsw(embedding float[8] metric=l2, lang text,"
-                    " year integer, +title text, m=6)")
+        self.db.run(
+            "CREATE VIRTUAL TABLE t USING hnsw(embedding float[8] metric=l2, lang text,"
+            " year integer, +title text, m=6)"
+        )
         self.vectors = Vectors(8)
 
     def check(self, rows):
@@ -18,7 +21,9 @@ class Write(SqlCase):
         self.db.run("INSERT INTO t(rowid, embedding) VALUES(5, ?)", text(a))
         self.db.run("INSERT INTO t(embedding) VALUES(?)", blob(b))
         self.assertEqual(self.db.one("SELECT last_insert_rowid()"), 6)
-        self.db.run("INSERT INTO t(rowid, embedding) VALUES(?, ?), (?, ?)", -3, blob(c), 1 << 60, blob(d))
+        self.db.run(
+            "INSERT INTO t(rowid, embedding) VALUES(?, ?), (?, ?)", -3, blob(c), 1 << 60, blob(d)
+        )
         self.db.run("CREATE TABLE source(id INTEGER PRIMARY KEY, v)")
         self.db.run("INSERT INTO source VALUES(70, ?)", blob(e))
         self.db.run("INSERT INTO t(rowid, embedding) SELECT id, v FROM source")
@@ -46,10 +51,18 @@ class Write(SqlCase):
 
     def test_returning(self):
         a, b = self.vectors.list(2)
-        self.assertEqual(self.db.run("INSERT INTO t(embedding, lang, year) VALUES(?, 'en', 7)"
-                                     " RETURNING rowid, lang, year", blob(a)), [(1, "en", 7)])
-        self.assertEqual(self.db.run("UPDATE t SET embedding = ? RETURNING rowid, embedding", blob(b)),
-                         [(1, blob(b))])
+        self.assertEqual(
+            self.db.run(
+                "INSERT INTO t(embedding, lang, year) VALUES(?, 'en', 7)"
+                " RETURNING rowid, lang, year",
+                blob(a),
+            ),
+            [(1, "en", 7)],
+        )
+        self.assertEqual(
+            self.db.run("UPDATE t SET embedding = ? RETURNING rowid, embedding", blob(b)),
+            [(1, blob(b))],
+        )
         self.assertEqual(self.db.run("DELETE FROM t RETURNING rowid"), [(1,)])
         self.check({})
 
@@ -62,7 +75,9 @@ class Write(SqlCase):
                 self.db.run("BEGIN")
                 fate = [None, None]
                 for number, table in enumerate(("t", "twin")):
-                    sql = f"INSERT {clause} INTO {table}(rowid, embedding) VALUES(?,?), (?,?), (?,?)"
+                    sql = (
+                        f"INSERT {clause} INTO {table}(rowid, embedding) VALUES(?,?), (?,?), (?,?)"
+                    )
                     arguments = [x for rowid, vector in new.items() for x in (rowid, blob(vector))]
                     try:
                         if number == 1 and clause == "OR ROLLBACK":
@@ -73,9 +88,13 @@ class Write(SqlCase):
                 if clause != "OR ROLLBACK":
                     self.db.run("COMMIT")
                 self.assertEqual(fate[0], fate[1])
-                self.assertEqual(fate[0], None if clause in ("OR IGNORE", "OR REPLACE") else CONSTRAINT)
-                self.assertEqual(self.db.run("SELECT rowid, embedding FROM t ORDER BY rowid"),
-                                 self.db.run("SELECT rowid, embedding FROM twin ORDER BY rowid"))
+                self.assertEqual(
+                    fate[0], None if clause in ("OR IGNORE", "OR REPLACE") else CONSTRAINT
+                )
+                self.assertEqual(
+                    self.db.run("SELECT rowid, embedding FROM t ORDER BY rowid"),
+                    self.db.run("SELECT rowid, embedding FROM twin ORDER BY rowid"),
+                )
                 self.assertEqual(self.db.one("SELECT nearlite_check('t')"), "ok")
 
     def fresh(self, count):
@@ -124,8 +143,9 @@ class Write(SqlCase):
         self.check(rows)
         before = self.db.one("SELECT nearlite_digest('t')")
         self.db.run("UPDATE t SET lang = 'de', title = 'x' WHERE rowid = 4")
-        self.assertEqual(self.db.run("SELECT rowid, lang, title FROM t WHERE lang IS NOT NULL"),
-                         [(4, "de", "x")])
+        self.assertEqual(
+            self.db.run("SELECT rowid, lang, title FROM t WHERE lang IS NOT NULL"), [(4, "de", "x")]
+        )
         self.assertIsNotNone(before)
         self.db.run("UPDATE t SET rowid = 50 WHERE rowid = 4")
         rows[50] = rows.pop(4)
@@ -133,7 +153,9 @@ class Write(SqlCase):
         self.assertEqual(self.db.run("SELECT lang, title FROM t WHERE rowid = 50"), [("de", "x")])
         rows[51] = self.vectors.next()
         del rows[50]
-        self.db.run("UPDATE t SET rowid = 51, embedding = ?, year = 9 WHERE rowid = 50", blob(rows[51]))
+        self.db.run(
+            "UPDATE t SET rowid = 51, embedding = ?, year = 9 WHERE rowid = 50", blob(rows[51])
+        )
         self.check(rows)
 
     def test_update_of_all_rows(self):
@@ -150,7 +172,9 @@ class Write(SqlCase):
         self.db.run("UPDATE t SET embedding = NULL WHERE rowid = 2")
         rows[9] = rows[2] = None
         self.check(rows)
-        hits = self.db.column("SELECT rowid FROM t WHERE embedding MATCH ? AND k = 100", blob(rows[1]))
+        hits = self.db.column(
+            "SELECT rowid FROM t WHERE embedding MATCH ? AND k = 100", blob(rows[1])
+        )
         self.assertEqual(sorted(hits), [1, 3, 4, 5])
         self.assertEqual(self.db.run("SELECT rowid FROM t WHERE embedding IS NULL"), [(2,), (9,)])
         rows[9] = self.vectors.next()
@@ -165,8 +189,11 @@ class Write(SqlCase):
         query = rows[20]
         near = self.db.column("SELECT rowid FROM t WHERE embedding MATCH ? AND k = 6", blob(query))
         self.db.run("DELETE FROM t WHERE embedding MATCH ? AND k = 6", blob(query))
-        rows = {rowid: vector for rowid, vector in rows.items()
-                if rowid != 3 and not 10 <= rowid <= 14 and rowid not in near}
+        rows = {
+            rowid: vector
+            for rowid, vector in rows.items()
+            if rowid != 3 and not 10 <= rowid <= 14 and rowid not in near
+        }
         self.check(rows)
         self.db.run("DELETE FROM t")
         self.check({})
@@ -178,7 +205,9 @@ class Write(SqlCase):
             for rowid in (2, 5):
                 rows[rowid] = self.vectors.next()
                 self.db.run("DELETE FROM t WHERE rowid = ?", rowid)
-                self.db.run("INSERT INTO t(rowid, embedding) VALUES(?, ?)", rowid, blob(rows[rowid]))
+                self.db.run(
+                    "INSERT INTO t(rowid, embedding) VALUES(?, ?)", rowid, blob(rows[rowid])
+                )
         self.check(rows)
         self.db.run("COMMIT")
         self.check(rows)
@@ -194,15 +223,23 @@ CREATE TRIGGER au AFTER UPDATE ON documents BEGIN
 END;""")
         a, b, c = self.vectors.list(3)
         self.db.run("INSERT INTO documents VALUES(1, 'a', ?), (2, 'b', ?)", blob(a), blob(b))
-        self.db.run("INSERT INTO documents VALUES(3, 'a', ?) ON CONFLICT(slug) DO UPDATE SET v = excluded.v",
-                    blob(c))
+        self.db.run(
+            "INSERT INTO documents VALUES(3, 'a', ?) ON CONFLICT(slug) DO UPDATE SET v = excluded.v",
+            blob(c),
+        )
         self.check({1: c, 2: b})
 
     def test_values_of_every_type_come_back(self):
-        self.db.run("INSERT INTO t(rowid, lang, year, title) VALUES(1, 'ü''\"', -9223372036854775808, NULL)")
-        self.db.run("INSERT INTO t(rowid, lang, year, title) VALUES(2, '', 9223372036854775807, '')")
-        self.assertEqual(self.db.run("SELECT lang, year, title FROM t ORDER BY rowid"),
-                         [("ü'\"", -(1 << 63), None), ("", (1 << 63) - 1, "")])
+        self.db.run(
+            "INSERT INTO t(rowid, lang, year, title) VALUES(1, 'ü''\"', -9223372036854775808, NULL)"
+        )
+        self.db.run(
+            "INSERT INTO t(rowid, lang, year, title) VALUES(2, '', 9223372036854775807, '')"
+        )
+        self.assertEqual(
+            self.db.run("SELECT lang, year, title FROM t ORDER BY rowid"),
+            [("ü'\"", -(1 << 63), None), ("", (1 << 63) - 1, "")],
+        )
 
 
 if __name__ == "__main__":

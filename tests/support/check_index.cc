@@ -35,17 +35,16 @@ std::string check_scalar(Database& database, const std::string& table, const Tab
                          const Blob& query, std::int64_t k) {
   const bool comparable = shape.element == Element::kFloat || shape.element == Element::kBit;
   if (!comparable) return {};  // a bare blob of another type would be read as float32
-  const std::string sql = std::string("SELECT n.rowid, n.distance, vec_distance_") +
-                          name_of(shape.metric) +
-                          "(r.embedding, ?1) FROM (SELECT rowid, distance FROM " + table +
-                          " WHERE embedding MATCH ?1 AND k = ?2) AS n JOIN " + table +
-                          " AS r ON r.rowid = n.rowid";
+  const std::string sql =
+      std::string("SELECT n.rowid, n.distance, vec_distance_") + name_of(shape.metric) +
+      "(r.embedding, ?1) FROM (SELECT rowid, distance FROM " + table +
+      " WHERE embedding MATCH ?1 AND k = ?2) AS n JOIN " + table + " AS r ON r.rowid = n.rowid";
   Rows rows;
   if (const int code = database.run(sql, {query, k}, &rows)) return sql_fault(database, sql, code);
   for (const Row& row : rows) {
     if (row[1] != row[2]) {
-      return "row " + to_text(row[0]) + ": distance " + to_text(row[1]) + " but the function says " +
-             to_text(row[2]);
+      return "row " + to_text(row[0]) + ": distance " + to_text(row[1]) +
+             " but the function says " + to_text(row[2]);
     }
   }
   return {};
@@ -130,7 +129,8 @@ std::string read_records(Database& database, const std::string& table, const Tab
     if (const auto* blob = std::get_if<Blob>(&row[1])) {
       record.embedding = decode(shape.element, *blob, shape.dim);
       if (record.embedding->size() != shape.dim) {
-        return "row " + to_text(row[0]) + ": the vector has " + std::to_string(blob->size()) + " bytes";
+        return "row " + to_text(row[0]) + ": the vector has " + std::to_string(blob->size()) +
+               " bytes";
       }
     } else if (!std::holds_alternative<std::monostate>(row[1])) {
       return "row " + to_text(row[0]) + ": the vector is " + to_text(row[1]);
@@ -185,8 +185,8 @@ void register_stand_in(Database& database) {
   constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
   for (const Metric metric :
        {Metric::kCosine, Metric::kL2, Metric::kIp, Metric::kL1, Metric::kHamming}) {
-    for (const Element element : {Element::kFloat, Element::kFloat16, Element::kBfloat16,
-                                  Element::kInt8, Element::kBit}) {
+    for (const Element element :
+         {Element::kFloat, Element::kFloat16, Element::kBfloat16, Element::kInt8, Element::kBit}) {
       const std::string name = std::string("stand_in_") + name_of(metric) + "_" + name_of(element);
       sqlite3_create_function_v2(database.handle(), name.c_str(), 2, kFlags,
                                  new StandIn{metric, element}, stand_in_distance, nullptr, nullptr,

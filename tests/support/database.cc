@@ -55,7 +55,8 @@ Database& Database::operator=(Database&& other) noexcept {
 
 void Database::close() {
   if (handle_ == nullptr) return;
-  // Not close_v2: a statement that somebody forgot is a bug that close() reports and close_v2() hides.
+  // Not close_v2: a statement that somebody forgot is a bug that close() reports and close_v2()
+  // hides.
   if (sqlite3_close(handle_) != SQLITE_OK) {
     std::fprintf(stderr, "sqlite3_close: %s\n", sqlite3_errmsg(handle_));
     std::abort();

@@ -1,7 +1,8 @@
 // SQLite for tests: a connection with the engine registered, and statements as one call each.
 //
-// Result codes are SQLite's extended ones and are returned, never thrown: most tests are about which code comes.
-// What only a broken set-up can cause (a file that does not open) throws std::runtime_error.
+// Result codes are SQLite's extended ones and are returned, never thrown: most tests are about
+// which code comes. What only a broken set-up can cause (a file that does not open) throws
+// std::runtime_error.
 #pragma once
 
 #include <sqlite3.h>
@@ -47,7 +48,8 @@ class Database {
 
   /// Runs every statement of `sql` without parameters; stops at the first error.
   int exec(const std::string& sql);
-  /// Runs one statement to its end and returns its code (SQLITE_OK or the error); rows go to `rows` if given.
+  /// Runs one statement to its end and returns its code (SQLITE_OK or the error); rows go to `rows`
+  /// if given.
   int run(const std::string& sql, std::span<const Value> parameters, Rows* rows = nullptr);
   int run(const std::string& sql, std::initializer_list<Value> parameters, Rows* rows = nullptr) {
     return run(sql, std::span<const Value>(parameters.begin(), parameters.size()), rows);
@@ -88,7 +90,9 @@ class Statement {
   int finalize();
   [[nodiscard]] Value column(int index) const;
   [[nodiscard]] Row row() const;
-  [[nodiscard]] std::int64_t integer(int index) const { return sqlite3_column_int64(handle_, index); }
+  [[nodiscard]] std::int64_t integer(int index) const {
+    return sqlite3_column_int64(handle_, index);
+  }
   [[nodiscard]] double real(int index) const { return sqlite3_column_double(handle_, index); }
   [[nodiscard]] sqlite3_stmt* handle() const { return handle_; }
 

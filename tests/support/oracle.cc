@@ -126,7 +126,8 @@ Verdict judge(const TableShape& shape, const Records& records, std::span<const f
   for (std::size_t i = 0; i < expected; ++i) {
     if (answer[i].distance <= farthest + tolerance(farthest)) ++right;
     if (exact && std::abs(answer[i].distance - truth[i].distance) > tolerance(farthest)) {
-      verdict.fault = describe("not the nearest in an exact search", i, answer[i], truth[i].distance);
+      verdict.fault =
+          describe("not the nearest in an exact search", i, answer[i], truth[i].distance);
       return verdict;
     }
   }
@@ -139,8 +140,9 @@ std::string to_hits(const Rows& rows, std::vector<Hit>& hits) {
     const auto* rowid = row.size() >= 2 ? std::get_if<std::int64_t>(&row[0]) : nullptr;
     const auto* real = row.size() >= 2 ? std::get_if<double>(&row[1]) : nullptr;
     if (rowid == nullptr || real == nullptr) {
-      return "a hit is not (integer, real): " + (row.size() >= 2 ? to_text(row[0]) + ", " +
-             to_text(row[1]) : std::string("too few columns"));
+      return "a hit is not (integer, real): " + (row.size() >= 2
+                                                     ? to_text(row[0]) + ", " + to_text(row[1])
+                                                     : std::string("too few columns"));
     }
     hits.push_back({*rowid, *real});
   }

@@ -1,8 +1,10 @@
-// What the right answer is: tables as plain maps, distances in straightforward double arithmetic, nearest by sorting.
+// What the right answer is: tables as plain maps, distances in straightforward double arithmetic,
+// nearest by sorting.
 //
-// Nothing here calls the engine; it is written from the SQL contract (docs/sql.md). `judge` compares an answer with
-// the truth: an exact answer must be the nearest rows, an approximate one may miss some but must never show a row that is
-// not there, a row twice, a wrong distance, a wrong order, or fewer rows than qualify.
+// Nothing here calls the engine; it is written from the SQL contract (docs/sql.md). `judge`
+// compares an answer with the truth: an exact answer must be the nearest rows, an approximate one
+// may miss some but must never show a row that is not there, a row twice, a wrong distance, a wrong
+// order, or fewer rows than qualify.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +24,21 @@ enum class Metric { kCosine, kL2, kIp, kL1, kHamming };
 /// cosine, l2, ip, l1, hamming.
 const char* name_of(Metric metric);
 
-/// l2 is Euclidean (with the root), ip the negative inner product, cosine 1 - cos (1 if either is zero).
+/// l2 is Euclidean (with the root), ip the negative inner product, cosine 1 - cos (1 if either is
+/// zero).
 double distance(Metric metric, std::span<const float> a, std::span<const float> b);
 
 /// How far two correct computations of a distance may be apart: both sum in double.
 double tolerance(double distance);
 
-/// What an index is declared as. The table has the columns embedding, lang text, year integer, +title text.
+/// What an index is declared as. The table has the columns embedding, lang text, year integer,
+/// +title text.
 struct TableShape {
   Element element = Element::kFloat;
   Metric metric = Metric::kCosine;
   std::size_t dim = 16;
-  std::string options;  ///< further arguments, each with a leading comma: ", m=8, ef_construction=60"
+  std::string
+      options;  ///< further arguments, each with a leading comma: ", m=8, ef_construction=60"
 
   [[nodiscard]] std::string create_sql(const std::string& table, Database::Engine engine) const;
   /// rowid and distance of the ?2 nearest to ?1, nearest first. `where` is empty or " AND …".
@@ -57,20 +62,23 @@ struct Hit {
 };
 
 /// All rows with a vector, nearest first, equal distances by rowid.
-std::vector<Hit> rank(const TableShape& shape, const Records& records, std::span<const float> query);
+std::vector<Hit> rank(const TableShape& shape, const Records& records,
+                      std::span<const float> query);
 
 struct Verdict {
-  std::string fault;   ///< empty: nothing wrong
-  double recall = 1.0; ///< share of the answer that is as near as the true k-th (ties count)
+  std::string fault;    ///< empty: nothing wrong
+  double recall = 1.0;  ///< share of the answer that is as near as the true k-th (ties count)
 };
 
-/// Judges `answer` to a search for `k` (nullopt: all) in `records`; `records` holds only rows that qualify.
+/// Judges `answer` to a search for `k` (nullopt: all) in `records`; `records` holds only rows that
+/// qualify.
 Verdict judge(const TableShape& shape, const Records& records, std::span<const float> query,
               std::optional<std::size_t> k, const std::vector<Hit>& answer, bool exact);
 
-/// What must hold of every row shown, whatever was asked: it is there, once, with its distance, in order.
-std::string find_fault(const TableShape& shape, const Records& records, std::span<const float> query,
-                       const std::vector<Hit>& answer);
+/// What must hold of every row shown, whatever was asked: it is there, once, with its distance, in
+/// order.
+std::string find_fault(const TableShape& shape, const Records& records,
+                       std::span<const float> query, const std::vector<Hit>& answer);
 
 /// (rowid, distance) rows as hits; a fault text if a value has the wrong type.
 std::string to_hits(const Rows& rows, std::vector<Hit>& hits);

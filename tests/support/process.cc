@@ -10,9 +10,7 @@
 namespace nearlite::test {
 namespace {
 
-int code_of(int status) {
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
+int code_of(int status) { return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status); }
 
 }  // namespace
 

@@ -1,5 +1,6 @@
-// Child processes for crash and stress tests: the test program starts itself again with other arguments (fork and exec,
-// because SQLite connections and threads must not be carried across a fork), and shares a page of memory with it.
+// Child processes for crash and stress tests: the test program starts itself again with other
+// arguments (fork and exec, because SQLite connections and threads must not be carried across a
+// fork), and shares a page of memory with it.
 #pragma once
 
 #include <sys/mman.h>
@@ -42,7 +43,8 @@ void* map_shared_file(const std::string& path, std::size_t size);
 
 template <typename T>
 void* SharedPage<T>::map(const std::string& path, std::size_t size) {
-  return map_shared_file(path, size);  // a new file is all zero, which is the initial state of every T used here
+  return map_shared_file(
+      path, size);  // a new file is all zero, which is the initial state of every T used here
 }
 
 void sleep_microseconds(unsigned long microseconds);

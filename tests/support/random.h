@@ -1,8 +1,9 @@
 // Reproducible randomness for tests.
 //
-// Every random test starts from one 64-bit seed, taken from NEARLITE_SEED if that is set, and prints it with the
-// command that repeats the run. The standard library's distributions differ between libraries, so the few draws
-// that tests need are written out here: the same seed gives the same statements everywhere.
+// Every random test starts from one 64-bit seed, taken from NEARLITE_SEED if that is set, and
+// prints it with the command that repeats the run. The standard library's distributions differ
+// between libraries, so the few draws that tests need are written out here: the same seed gives the
+// same statements everywhere.
 #pragma once
 
 #include <cmath>
@@ -11,7 +12,8 @@
 
 namespace nearlite::test {
 
-/// splitmix64: tiny, splittable (any 64-bit number is a good seed), and good enough to choose statements with.
+/// splitmix64: tiny, splittable (any 64-bit number is a good seed), and good enough to choose
+/// statements with.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed) {}
@@ -47,13 +49,15 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return Random(a ^ (b * 0xd1342543de82ef95ULL + 0x2545f4914f6cdd1dULL)).next();
 }
 
-/// The seed of this run: NEARLITE_SEED, or `fallback` (fixed, so that CI is reproducible; long runs set the variable).
+/// The seed of this run: NEARLITE_SEED, or `fallback` (fixed, so that CI is reproducible; long runs
+/// set the variable).
 std::uint64_t seed_of_run(std::uint64_t fallback);
 
 /// An integer from the environment, or `fallback` when it is not set.
 std::uint64_t environment_number(const char* name, std::uint64_t fallback);
 
-/// "NEARLITE_SEED=7 <this program> --gtest_filter=<the running test>", the line that repeats a failure.
+/// "NEARLITE_SEED=7 <this program> --gtest_filter=<the running test>", the line that repeats a
+/// failure.
 std::string replay_command(std::uint64_t seed);
 
 }  // namespace nearlite::test

@@ -30,7 +30,8 @@ ScratchFolder::~ScratchFolder() {
 
 void ScratchFolder::clear() const {
   std::vector<std::filesystem::path> entries;
-  for (const auto& entry : std::filesystem::directory_iterator(path_)) entries.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(path_))
+    entries.push_back(entry.path());
   for (const auto& entry : entries) std::filesystem::remove_all(entry);
 }
 

@@ -1,4 +1,5 @@
-// A directory of its own for a test, removed at the end; after a failure kept if NEARLITE_KEEP is set.
+// A directory of its own for a test, removed at the end; after a failure kept if NEARLITE_KEEP is
+// set.
 #pragma once
 
 #include <string>

@@ -22,10 +22,9 @@ std::uint16_t to_float16(float value) {
 float from_float16(std::uint16_t half) {
   const unsigned exponent = (half >> 10) & 0x1fU;
   const unsigned mantissa = half & 0x3ffU;
-  const float magnitude = exponent == 0
-                              ? std::ldexp(static_cast<float>(mantissa), -24)
-                              : std::ldexp(static_cast<float>(mantissa + 1024U),
-                                           static_cast<int>(exponent) - 25);
+  const float magnitude = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -24)
+                                        : std::ldexp(static_cast<float>(mantissa + 1024U),
+                                                     static_cast<int>(exponent) - 25);
   return (half & 0x8000U) != 0 ? -magnitude : magnitude;
 }
 

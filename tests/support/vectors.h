@@ -1,7 +1,9 @@
-// Vectors for tests, made from a seed: nothing is read from files, and the same seed gives the same bytes.
+// Vectors for tests, made from a seed: nothing is read from files, and the same seed gives the same
+// bytes.
 //
-// The shapes are those that break indexes: a clustered mixture of low rank (as real embeddings are), tight clusters
-// (in which greedy search gets lost between neighbours that are all alike), exact duplicates, zeros.
+// The shapes are those that break indexes: a clustered mixture of low rank (as real embeddings
+// are), tight clusters (in which greedy search gets lost between neighbours that are all alike),
+// exact duplicates, zeros.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +24,8 @@ enum class Element { kFloat, kFloat16, kBfloat16, kInt8, kBit };
 /// The name used in a column declaration: float, float16, bfloat16, int8, bit.
 const char* name_of(Element element);
 
-/// The blob of a vector in the declared element type, little-endian; a bit vector takes 1 where the element is > 0.
+/// The blob of a vector in the declared element type, little-endian; a bit vector takes 1 where the
+/// element is > 0.
 std::vector<std::byte> encode(Element element, std::span<const float> vector);
 /// The inverse of `encode`; empty if the length is not a multiple of the element's size.
 Vector decode(Element element, std::span<const std::byte> blob, std::size_t dim);
@@ -35,10 +38,10 @@ class VectorSource {
   struct Shape {
     std::size_t dim = 16;
     std::size_t cluster_count = 12;
-    std::size_t rank = 6;           ///< of the spread within a cluster
-    double spread = 0.35;           ///< of a cluster, against a unit-norm centre
-    unsigned tight_percent = 10;    ///< drawn at a hundredth of the spread
-    unsigned duplicate_percent = 5; ///< an exact repetition of one of the last 64 vectors
+    std::size_t rank = 6;            ///< of the spread within a cluster
+    double spread = 0.35;            ///< of a cluster, against a unit-norm centre
+    unsigned tight_percent = 10;     ///< drawn at a hundredth of the spread
+    unsigned duplicate_percent = 5;  ///< an exact repetition of one of the last 64 vectors
     Element element = Element::kFloat;
   };
 

@@ -1,0 +1,41 @@
+/// Nearlite: vector search inside SQLite, exactly as transactional as your rows. Start here.
+///
+/// Link with `nearlite::nearlite` (CMake) or `pkg-config nearlite`, and include this one header. A
+/// whole program:
+///
+/// ```cpp
+/// #include <nearlite/nearlite.h>
+/// #include <cstdio>
+///
+/// int main() {
+///   auto db = nearlite::Database::open("places.db", {.create = true}).value();
+///   db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS places USING hnsw("
+///              "position float[2] metric=l2, +name text);"
+///              "INSERT INTO places(position, name) VALUES"
+///              " ('[52.52, 13.40]', 'Berlin'), ('[48.86, 2.35]', 'Paris')");
+///   auto nearest = db.prepare("SELECT name, distance FROM places"
+///                             " WHERE position MATCH ?1 AND k = 1").value();
+///   const float brussels[] = {50.85F, 4.35F};
+///   nearest.bind_vector(1, brussels);
+///   while (nearest.step().value()) {
+///     std::printf("%s, %.2f\n", std::string(nearest.column_text(0)).c_str(),
+///                 nearest.column_double(1));
+///   }
+/// }
+/// ```
+///
+/// Everything else is SQL: docs/sql.md is the reference. Failures come back as Status and Result
+/// (status.h); `.value()` throws for programs that like exceptions better.
+#pragma once
+
+#include <string_view>
+
+#include "nearlite/database.h"
+#include "nearlite/status.h"
+
+namespace nearlite {
+
+/// Tells the version of the library that is linked, as `nearlite_version()` does in SQL.
+[[nodiscard]] std::string_view version() noexcept;
+
+}  // namespace nearlite

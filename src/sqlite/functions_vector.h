@@ -1,0 +1,14 @@
+// The scalar functions on vectors: vec_distance_*, cosine_similarity, constructors (vec_f32 …),
+// vec_length, vec_type, vec_to_json, vec_normalize, vec_add, vec_sub, vec_slice, vec_quantize_*,
+// and nearlite_version. All are deterministic and innocuous. NULL in, NULL out. docs/sql.md is the
+// reference.
+#pragma once
+
+#include "nearlite/status.h"
+#include "sqlite/api.h"
+
+namespace nearlite::sqlite {
+
+Status register_vector_functions(sqlite3* db);
+
+}  // namespace nearlite::sqlite

@@ -1,0 +1,12 @@
+// vec_each(v): the components of a vector as rows (rowid from 0, value). Real numbers, or integers
+// for int8 and bit vectors. NULL has no rows.
+#pragma once
+
+#include "nearlite/status.h"
+#include "sqlite/api.h"
+
+namespace nearlite::sqlite {
+
+Status register_vec_each(sqlite3* db);
+
+}  // namespace nearlite::sqlite
