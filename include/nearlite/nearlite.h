@@ -9,16 +9,17 @@
 ///
 /// int main() {
 ///   auto db = nearlite::Database::open("places.db", {.create = true}).value();
-///   db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS places USING hnsw("
-///              "position float[2] metric=l2, +name text);"
-///              "INSERT INTO places(position, name) VALUES"
-///              " ('[52.52, 13.40]', 'Berlin'), ('[48.86, 2.35]', 'Paris')");
-///   auto nearest = db.prepare("SELECT name, distance FROM places"
-///                             " WHERE position MATCH ?1 AND k = 1").value();
+///   const nearlite::Status status = db.execute(
+///       "CREATE VIRTUAL TABLE IF NOT EXISTS places USING hnsw(position float[2] metric=l2);"
+///       "INSERT OR REPLACE INTO places(rowid, position)"
+///       " VALUES (1, '[52.52, 13.40]'), (2, '[48.86, 2.35]'), (3, '[41.90, 12.50]')");
+///   if (!status.ok()) return std::puts(status.message().c_str());
+///   auto nearest = db.prepare("SELECT rowid, distance FROM places"
+///                             " WHERE position MATCH ?1 AND k = 2 ORDER BY distance").value();
 ///   const float brussels[] = {50.85F, 4.35F};
 ///   nearest.bind_vector(1, brussels);
 ///   while (nearest.step().value()) {
-///     std::printf("%s, %.2f\n", std::string(nearest.column_text(0)).c_str(),
+///     std::printf("%lld %.2f\n", static_cast<long long>(nearest.column_int64(0)),
 ///                 nearest.column_double(1));
 ///   }
 /// }

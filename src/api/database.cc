@@ -16,7 +16,7 @@ namespace nearlite {
 
 struct Statement::Impl {
   sqlite::Statement statement;
-  std::unique_ptr<sqlite::StatementUse> use;      // the current run, if any; goes before `statement`
+  std::unique_ptr<sqlite::StatementUse> use;  // the current run, if any; goes before `statement`
   std::vector<std::vector<std::byte>> parameters;  // what text, blob and vector parameters point to
   bool has_stepped = false;
   bool has_row = false;

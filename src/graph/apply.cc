@@ -49,7 +49,7 @@ Status CatchUp::check_rows() {
       change_.new_ids.push_back(row.id);
     } else if (!graph_.is_present(row.id)) {
       return damaged(row.id, "changed, but not known");
-    } else if (row.links.empty() || row.as_of < old_max) {
+    } else if (row.as_of < old_max) {
       // Written after the commit we stand at, so all ids of that commit are in it.
       return damaged(row.id, "changed, but older than what is known");
     }

@@ -262,6 +262,7 @@ void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
   purged.clear();
   holders.clear();
   dirty_rows.clear();
+  lowest_present = 1;
   holders_known = false;
   arena_.clear();
   arena_left_ = 0;

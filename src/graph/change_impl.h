@@ -53,6 +53,8 @@ struct GraphChange::Impl {
   /// Links to dead nodes, as (target << 32 | holder), ascending; made by the first purge, see purge.cc.
   std::vector<std::uint64_t> holders;
   std::vector<std::uint64_t> dirty_rows;  ///< (as_of << 32 | id) of dirty nodes, descending; made with holders
+  std::uint64_t live_count = 0;           ///< made with holders
+  NodeId lowest_present = 1;              ///< no present node is below it, for purge.cc
   bool holders_known = false;
   /// An allocation failed half way through a step: only destruction is left.
   bool is_broken = false;

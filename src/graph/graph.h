@@ -67,12 +67,18 @@ class Graph {
   /// Marks a published node as deleted by commit `seq` (catch-up from rows).
   void set_delete_seq(NodeId id, std::uint64_t seq) noexcept;
 
+  /// What the node's row covers, for images: see NodeRecord::as_of and GraphChange::is_dirty.
+  [[nodiscard]] NodeId as_of(NodeId id) const noexcept;
+  [[nodiscard]] bool is_dirty(NodeId id) const noexcept;
+  void set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept;
+
   /// Catch-up: takes over what other connections committed. `changed` holds the rows of all nodes in (max_id(), new_max]
   /// (their codes are set already) and of older nodes whose row was rewritten otherwise than by folding; ascending by id.
   /// The result is exactly what a full load of the same rows gives. On failure the graph must be thrown away.
   Status apply(std::span<const NodeRecord> changed, NodeId new_max, NodeId entry);
 
-  /// Catch-up: the row of a dead node is gone, another connection purged it. Call it before apply() of the same commits.
+  /// Catch-up: takes out a published node that another connection purged. Call it before apply() of the same commits,
+  /// whose rows no longer lead to it.
   void forget(NodeId id) noexcept;
 
   /// Opaque to other layers.

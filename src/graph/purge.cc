@@ -25,11 +25,12 @@ class Purge {
 
  private:
   void find_holders();
-  void leave_tree();
+  [[nodiscard]] bool leads_to_life(NodeId id) const;
+  NodeId leave_tree();
   void unlink(NodeId holder);
   void fold_rows_that_need_it();
-  [[nodiscard]] NodeId choose_entry() const;
-  [[nodiscard]] NodeId first_present(bool alive) const;
+  [[nodiscard]] NodeId choose_entry(NodeId root) const;
+  [[nodiscard]] NodeId lowest_present();
   template <class Action>
   void for_each_holder(Action&& action);
 
@@ -42,6 +43,7 @@ void Purge::find_holders() {
   const NodeId last = change_.linked_max;
   std::vector<std::uint64_t> dead((std::size_t{last} >> 6) + 1);  // a bitmap stays in the cache, the states do not
   std::vector<NodeId> present;
+  change_.live_count = 0;
   for (NodeId id = 1; id <= last; ++id) {
     if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
       id |= Graph::Impl::kSlotMask;
@@ -49,6 +51,7 @@ void Purge::find_holders() {
     }
     if (!change_.is_present(id)) continue;
     present.push_back(id);
+    change_.live_count += change_.is_dead(id) ? 0 : 1;
     if (change_.is_dead(id)) dead[id >> 6] |= std::uint64_t{1} << (id & 63);
   }
   change_.holders.clear();
@@ -85,40 +88,57 @@ void Purge::for_each_holder(Action&& action) {
   }
 }
 
-// Children that live get another parent, dead ones are cut off. The root hands its place to a child first, or, as the
-// last of its tree, to any node that is left.
-void Purge::leave_tree() {
-  PruneScratch scratch;
-  scratch.prepare(graph_);
-  const DeadTest is_dead{&change_, true, 0};
-  for_each_holder([&](NodeId id) {
-    if (change_.parent(id) == node_ && id != node_ && !is_dead(id)) {
-      replace_dead_parent(change_, id, is_dead, scratch);
-    }
-  });
-  if (change_.parent(node_) == kNodeNone) {
-    NodeId heir = kNodeNone;
-    for (const NodeId id : change_.list_ids(node_, 0)) {
-      if (heir == kNodeNone && change_.parent(id) == node_) heir = id;
-    }
-    if (heir != kNodeNone) {
-      make_root(change_, heir);
-    } else {
-      heir = first_present(true);
-      if (heir == kNodeNone) heir = first_present(false);
-      // All that is left was cut off.
-      if (heir != kNodeNone) heir = top_of(change_, heir);
-      if (heir != kNodeNone) {
-        change_.writable_state(heir).parent.store(kNodeNone, std::memory_order_relaxed);
-        change_.touch(heir);
-      }
+// Below a dead node somebody may live who was inserted after the pass, when all others were dead.
+bool Purge::leads_to_life(NodeId id) const {
+  std::vector<NodeId> stack{id};
+  while (!stack.empty()) {
+    const NodeId at = stack.back();
+    stack.pop_back();
+    if (!change_.is_dead(at)) return true;
+    for (const NodeId entry : change_.list_ids(at, 0)) {
+      if (entry != at && change_.parent(entry) == at) stack.push_back(entry);
     }
   }
+  return false;
+}
+
+// Children that lead to life get another parent, others are cut off. The root hands its place to a child first, or, as
+// the last of its tree, to any node that is left. Returns the root.
+NodeId Purge::leave_tree() {
+  std::vector<NodeId> children;
   for_each_holder([&](NodeId id) {
-    if (change_.parent(id) != node_ || id == node_) return;
-    change_.writable_state(id).parent.store(id, std::memory_order_relaxed);
-    change_.touch(id);
+    if (change_.parent(id) == node_ && id != node_) children.push_back(id);
   });
+  // Those that lead to life first, each part in ascending order.
+  const auto rest = std::stable_partition(children.begin(), children.end(), [&](NodeId id) { return leads_to_life(id); });
+  NodeId root = top_of(change_, node_);
+  if (change_.parent(node_) == kNodeNone) {
+    root = kNodeNone;
+    const auto heir_place = std::find_if(children.begin(), children.end(), [&](NodeId id) {
+      return list_has(change_.list(node_, 0), graph_.capacity0, id);
+    });
+    if (heir_place != children.end()) {
+      root = *heir_place;
+      make_root(change_, root);
+    } else if (const NodeId heir = lowest_present(); heir != kNodeNone) {
+      root = top_of(change_, heir);  // all that is left was cut off
+      change_.writable_state(root).parent.store(kNodeNone, std::memory_order_relaxed);
+      change_.touch(root);
+    }
+  }
+  PruneScratch scratch;
+  scratch.prepare(graph_);
+  for (auto at = children.begin(); at != children.end(); ++at) {
+    if (*at == root) continue;
+    if (at < rest) {
+      move_out(change_, *at, root, scratch);
+      if (change_.is_dead(*at)) change_.holders_known = false;  // its new parent links to it
+    } else {
+      change_.writable_state(*at).parent.store(*at, std::memory_order_relaxed);
+      change_.touch(*at);
+    }
+  }
+  return root;
 }
 
 void Purge::unlink(NodeId holder) {
@@ -141,41 +161,56 @@ void Purge::fold_rows_that_need_it() {
   }
 }
 
-NodeId Purge::first_present(bool alive) const {
-  for (NodeId id = 1; id <= change_.linked_max; ++id) {
+// Purged nodes do not come back: the scan goes on where the last one of this change ended.
+NodeId Purge::lowest_present() {
+  NodeId& id = change_.lowest_present;
+  for (; id <= change_.linked_max; ++id) {
     if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
       id |= Graph::Impl::kSlotMask;
-    } else if (id != node_ && change_.is_present(id) && !(alive && change_.is_dead(id))) {
+    } else if (id != node_ && change_.is_present(id)) {
       return id;
     }
   }
   return kNodeNone;
 }
 
-// The living before the dead, then the highest level, then the lowest id.
-NodeId Purge::choose_entry() const {
+// The living before the dead, then the highest level, then the lowest id. A dead one must not be cut off: whoever is
+// inserted next hangs on the tree. `root` is the answer when all others fail.
+NodeId Purge::choose_entry(NodeId root) const {
   NodeId best = kNodeNone;
-  NodeId best_dead = kNodeNone;
+  NodeId best_dead = root;
   const auto offer = [&](NodeId id) {
     if (id == node_ || !change_.is_present(id)) return;
-    NodeId& place = change_.is_dead(id) ? best_dead : best;
-    if (place == kNodeNone || graph_.state(id).level > graph_.state(place).level) place = id;
+    const bool is_dead = change_.is_dead(id);
+    NodeId& place = is_dead ? best_dead : best;
+    if (place != kNodeNone && graph_.state(id).level <= graph_.state(place).level) return;
+    if (!is_dead || is_attached(change_, id)) place = id;
   };
   for (const NodeId id : graph_.upper_nodes) offer(id);
   for (std::size_t i = 0; i < change_.linked_count; ++i) offer(change_.new_ids[i]);
-  if (best == kNodeNone) best = first_present(true);
-  if (best == kNodeNone) best = best_dead;
-  return best != kNodeNone ? best : first_present(false);
+  if (best != kNodeNone || change_.live_count == 0) return best != kNodeNone ? best : best_dead;
+  for (NodeId id = 1; id <= change_.linked_max; ++id) {
+    if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
+      id |= Graph::Impl::kSlotMask;
+    } else if (change_.is_present(id) && !change_.is_dead(id)) {
+      return id;
+    }
+  }
+  return best_dead;
 }
 
 void Purge::run() {
-  if (!change_.holders_known) find_holders();
-  leave_tree();
+  const bool is_first = !change_.holders_known;
+  if (is_first) find_holders();
+  const NodeId root = leave_tree();
   for_each_holder([&](NodeId id) { unlink(id); });
   fold_rows_that_need_it();
-  const NodeId entry = change_.entry == node_ ? choose_entry() : change_.entry;
+  const NodeId entry = change_.entry;
+  // A dead entry point may have been cut off with this node, so the first purge of a change looks for a better one.
+  const bool is_lost = entry == node_ || !is_attached(change_, entry) || (is_first && change_.is_dead(entry));
+  const NodeId next_entry = is_lost ? choose_entry(root) : entry;
   change_.purged.insert(node_, 0);
-  change_.entry = entry;
+  change_.entry = next_entry;
   --change_.present_count;
 }
 

@@ -31,9 +31,11 @@ class Repair {
   [[nodiscard]] bool is_tree_link(NodeId id, unsigned level) const {
     return level == 0 && (change_.parent(node_) == id || change_.parent(id) == node_);
   }
-  // Dead, and not needed to reach what hangs on it.
+  // Dead, and not a tree link that is still needed: a parent that could not be replaced, a child with children.
   [[nodiscard]] bool must_go(NodeId id, unsigned level) const {
-    return is_dead_(id) && !(level == 0 && change_.parent(id) == node_ && change_.state(id).child_count > 0);
+    if (!is_dead_(id)) return false;
+    if (level > 0) return true;
+    return id != change_.parent(node_) && !(change_.parent(id) == node_ && change_.state(id).child_count > 0);
   }
   void gather(const std::vector<NodeId>& list, unsigned level);
   void gather_by_search(unsigned level);
@@ -112,8 +114,7 @@ bool Repair::run() {
   bool changed = false;
   const NodeId parent = change_.parent(node_);
   if (parent != kNodeNone && parent != node_ && is_dead_(parent)) {
-    replace_dead_parent(change_, node_, is_dead_, scratch_);
-    changed = true;
+    changed = replace_dead_parent(change_, node_, is_dead_, scratch_);
   }
   for (unsigned level = 0; level <= graph_.state(node_).level; ++level) {
     const std::vector<NodeId> list = change_.list_ids(node_, level);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/assert.h"
+
 namespace nearlite {
 
 namespace {
@@ -107,6 +109,20 @@ NodeId attached_above(const GraphChange::Impl& change, NodeId id) {
   return change.parent(at) == kNodeNone ? attached : kNodeNone;
 }
 
+// Moves a node to a parent that has room.
+void set_parent(GraphChange::Impl& change, NodeId node, NodeId parent, PruneScratch& scratch) {
+  const NodeId old_parent = change.parent(node);
+  --change.writable_state(old_parent).child_count;
+  change.touch(old_parent);
+  change.writable_state(node).parent.store(parent, std::memory_order_relaxed);
+  ++change.writable_state(parent).child_count;
+  const TreeView tree{&change.graph, &change};
+  append_link(tree, parent, 0, node, change.writable_list(parent, 0), scratch);
+  append_link(tree, node, 0, parent, change.writable_list(node, 0), scratch);
+  change.touch(parent);
+  change.touch(node);
+}
+
 NodeId find_root(const GraphChange::Impl& change) {
   for (NodeId id = 1; id <= change.linked_max; ++id) {
     if (change.is_present(id) && change.parent(id) == kNodeNone) return id;
@@ -161,14 +177,16 @@ void make_root(GraphChange::Impl& change, NodeId node) {
   }
 }
 
-void replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch) {
+bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch) {
   const Graph::Impl& graph = change.graph;
+  // Cut off, so dead, though perhaps not yet at the commit that `is_dead` looks at: nobody needs it.
+  if (!is_attached(change, node)) return false;
   const NodeId old_parent = change.parent(node);
   NodeId ancestor = old_parent;
   while (ancestor != kNodeNone && is_dead(ancestor)) ancestor = above(change, ancestor);
   if (ancestor == kNodeNone) {
     make_root(change, node);
-    return;
+    return true;
   }
   CodeBuffer buffer;
   buffer.ensure(graph.options.format.code_bytes);
@@ -184,17 +202,29 @@ void replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest&
   if (parent == kNodeNone) parent = make_room(change, node, is_dead, room.full);
   if (parent == kNodeNone) {  // no place anywhere: keep all links and turn the tree
     make_root(change, node);
-    return;
+    return true;
   }
-  --change.writable_state(old_parent).child_count;
-  change.touch(old_parent);
-  change.writable_state(node).parent.store(parent, std::memory_order_relaxed);
-  ++change.writable_state(parent).child_count;
-  const TreeView tree{&graph, &change};
-  append_link(tree, parent, 0, node, change.writable_list(parent, 0), scratch);
-  append_link(tree, node, 0, parent, change.writable_list(node, 0), scratch);
-  change.touch(parent);
-  change.touch(node);
+  set_parent(change, node, parent, scratch);
+  return true;
+}
+
+void move_out(GraphChange::Impl& change, NodeId node, NodeId root, PruneScratch& scratch) {
+  const Graph::Impl& graph = change.graph;
+  CodeBuffer buffer;
+  buffer.ensure(graph.options.format.code_bytes);
+  const QueryCode query = graph.kernels->prepare(graph, node, buffer.data());
+  const DeadTest is_dead{&change, true, 0};
+  std::uint32_t key = 0;
+  graph.kernels->keys(graph, query, &root, 1, &key);
+  NodeId parent = kNodeNone;
+  for (const bool published_only : {true, false}) {
+    const RoomSearch room = find_room(change, pack(key, root), query, change.parent(node), is_dead, published_only);
+    parent = room.found != kNodeNone ? room.found : room.found_dead;
+    if (parent != kNodeNone) break;
+  }
+  // Outside the subtree there is the parent's own parent at least, which loses a child or has another leaf below it.
+  NEARLITE_ASSERT(parent != kNodeNone);
+  if (parent != kNodeNone) set_parent(change, node, parent, scratch);
 }
 
 }  // namespace nearlite

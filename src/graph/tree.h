@@ -31,11 +31,20 @@ struct DeadTest {
 [[nodiscard]] NodeId choose_parent(const GraphChange::Impl& change, NodeId node,
                                    std::span<const std::uint64_t> candidates, CodeBuffer& buffer);
 
-/// Gives a node whose parent is dead a parent that is not, or makes it the root. Touches all nodes concerned.
-void replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch);
+/// Gives a node whose parent is dead a parent that is not, or makes it the root. Touches all nodes concerned. False:
+/// the node was cut off with its parent, nothing is changed.
+bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch);
+
+/// Gives a node a parent outside the subtree of the one it has, if possible one that lives. `root` leads down to it.
+void move_out(GraphChange::Impl& change, NodeId node, NodeId root, PruneScratch& scratch);
 
 /// The highest node on the way up from `id` that still leads down to it.
 [[nodiscard]] NodeId top_of(const GraphChange::Impl& change, NodeId id);
+
+/// Whether the root leads down to it.
+[[nodiscard]] inline bool is_attached(const GraphChange::Impl& change, NodeId id) {
+  return change.parent(top_of(change, id)) == kNodeNone;
+}
 
 /// Turns the tree so that `node` is its root: all links stay, the parents on its way up are turned round.
 void make_root(GraphChange::Impl& change, NodeId node);

@@ -43,6 +43,8 @@ Result<IndexStats> Index::stats() {
     stats.cached = cache->standing(at) == Standing::kCurrent;
   }
   stats.load_count = load_count_;
+  stats.image_load_count = image_load_count_;
+  stats.save_count = save_count_;
   stats.catch_up_count = catch_up_count_;
   stats.last_path = last_path_;
   return stats;
@@ -78,8 +80,9 @@ Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot) {
       }
     }
     if (replace) {
-      NEARLITE_ASSIGN(auto loaded, load_cache(*store_, options_, snapshot));
-      ++load_count_;
+      // A cache that did not fit may come from the side file: then the rows decide.
+      NEARLITE_ASSIGN(auto loaded,
+                      cache ? load_cache(*store_, options_, snapshot) : load(snapshot));
       slot_->replace(cache, std::move(loaded));
     }
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 #include <new>
+#include <set>
 
 #include "base/try.h"
 #include "index/stored_vector.h"
@@ -61,6 +62,11 @@ std::pair<std::uint64_t, std::uint64_t> Cache::position() const {
   return {at_.seq, at_.commit_id};
 }
 
+std::uint64_t Cache::live_count() const {
+  const std::lock_guard lock(mutex_);
+  return at_.live_count;
+}
+
 std::shared_ptr<const Quantizer> Cache::quantizer() const {
   const std::lock_guard lock(mutex_);
   return quantizer_;
@@ -97,6 +103,7 @@ struct Cache::Delta {
   std::map<NodeId, NodeRecord> rows;  // new nodes and rewritten older ones
   std::vector<std::pair<std::uint64_t, NodeId>> dead;
   std::vector<CommitRecord> commits;
+  std::set<NodeId> not_purged;  // deleted at or before the new purge_floor, yet still listed
   std::shared_ptr<const Quantizer> quantizer;
   struct Vector {
     NodeId id;
@@ -161,6 +168,13 @@ Result<bool> Cache::catch_up(Store& store, const IndexOptions& options,
         delta.dead.emplace_back(seq, id);
         return Status();
       }));
+  if (snapshot.purge_floor > from.purge_floor) {
+    NEARLITE_TRY(
+        store.scan_dead(0, snapshot.purge_floor, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+          delta.not_purged.insert(id);
+          return Status();
+        }));
+  }
   if (!delta.quantizer && snapshot.max_node_id > 0) {
     NEARLITE_ASSIGN(delta.quantizer, load_quantizer(store, options));
   }
@@ -222,6 +236,13 @@ Status Cache::apply_delta(Delta& delta, const CommitRecord& to, const IndexOptio
   if (fresh != delta.vectors.size()) {
     return Status(Code::kCorruption,
                   "nearlite: " + options.label + ": link rows and vectors disagree");
+  }
+  if (to.purge_floor > at_.purge_floor) {
+    for (NodeId id = 1; id <= at_.max_node_id; ++id) {
+      const std::uint64_t deleted = graph_->is_present(id) ? graph_->delete_seq(id) : 0;
+      if (deleted != 0 && deleted <= to.purge_floor && !delta.not_purged.contains(id))
+        graph_->forget(id);
+    }
   }
   NEARLITE_TRY(graph_->apply(rows, to.max_node_id, to.entry));
   for (const auto& [seq, id] : delta.dead) {

@@ -51,6 +51,7 @@ class Cache {
   [[nodiscard]] Standing standing(const CommitRecord& snapshot) const;
   /// (seq, commit_id) the cache stands at.
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> position() const;
+  [[nodiscard]] std::uint64_t live_count() const;
   [[nodiscard]] std::shared_ptr<const Quantizer> quantizer() const;
   /// True while no node with delete_seq > seq has been unlinked.
   [[nodiscard]] bool remembers(std::uint64_t seq) const;
@@ -64,6 +65,10 @@ class Cache {
   /// Orders a writer's plain writes to unpublished nodes before whatever another thread does under
   /// the mutex later.
   void fence() noexcept;
+
+  /// Writes an image of the graph as it stands (side_image.cc). Holds the mutex while writing:
+  /// others cannot publish.
+  Status save(const std::string& path, unsigned mode);
 
   /// Brings the cache from where it stands to `snapshot`, reading rows of the caller's snapshot.
   /// False when that is not possible (forked, rows trimmed, purged meanwhile): the cache must be

@@ -74,8 +74,10 @@ void compare_graphs(const Graph& memory, const Graph& rows, Problems& problems) 
                  node_text(rows.entry()) + " in the rows");
   }
   for (NodeId id = 1; id <= last && !problems.full(); ++id) {
-    // A node purged by another connection may linger in memory; nobody leads to it.
-    if (!rows.is_present(id)) continue;
+    if (!rows.is_present(id)) {
+      if (memory.is_present(id)) problems.add(node_text(id) + " is in memory, yet has no rows");
+      continue;
+    }
     if (!memory.is_present(id)) {
       problems.add(node_text(id) + " is missing in memory");
       continue;
@@ -84,6 +86,8 @@ void compare_graphs(const Graph& memory, const Graph& rows, Problems& problems) 
       problems.add(node_text(id) + ": deletion differs from memory");
     if (memory.parent(id) != rows.parent(id))
       problems.add(node_text(id) + ": parent differs from memory");
+    if (memory.is_dirty(id) != rows.is_dirty(id))
+      problems.add(node_text(id) + ": dirty flag differs from memory");
     for (unsigned level = 0; level <= rows.level_of(id); ++level) {
       if (memory.list(id, level) != rows.list(id, level)) {
         problems.add(node_text(id) + ": list of level " + std::to_string(level) +

@@ -60,10 +60,22 @@ struct IndexStats {
   std::uint64_t dead_count = 0;
   NodeId max_node_id = 0;
   std::uint64_t memory_bytes = 0;
-  bool cached = false;           ///< a cache stands at this snapshot
-  std::uint64_t load_count = 0;  ///< how often this connection loaded the whole index
+  bool cached = false;                 ///< a cache stands at this snapshot
+  std::uint64_t load_count = 0;        ///< how often this connection loaded the whole index
+  std::uint64_t image_load_count = 0;  ///< how often it started from the side file
+  std::uint64_t save_count = 0;        ///< how often it wrote the side file
   std::uint64_t catch_up_count = 0;
   SearchPath last_path = SearchPath::kNone;
+};
+
+/// When and where the image of an index is written. `every` commits; 0 = at close only;
+/// kSideFileAmortized = when an eighth of the rows has changed since the last image, so that the
+/// cost stays in proportion to the change.
+inline constexpr std::uint32_t kSideFileAmortized = UINT32_MAX;
+struct SideFile {
+  std::string path;
+  unsigned mode = 0644;  ///< permission bits, those of the database file
+  std::uint32_t every = kSideFileAmortized;
 };
 
 struct SearchScratch;
@@ -110,6 +122,15 @@ class Index {
   /// every other vector is dropped. Needs no link row, deletion or commit record to be readable.
   Status rebuild(std::span<const std::pair<NodeId, RowId>> live);
 
+  // ---- Side file (side_file.cc)
+  /// Where the image is kept; empty = none.
+  void set_side_file(SideFile side_file) { side_file_ = std::move(side_file); }
+  [[nodiscard]] const SideFile& side_file() const noexcept { return side_file_; }
+  /// Writes the image of the last committed state now.
+  Status save();
+  /// The connection closes: writes the image if this connection changed rows since the last one.
+  void close() noexcept;
+
   // ---- Evidence (check.cc)
   /// Compares index and table; `live` as in rebuild(). Problems found, at most `limit`, one line
   /// each.
@@ -126,6 +147,8 @@ class Index {
   // acquire.cc: a cache usable for the snapshot, or none (exact scan).
   Result<std::shared_ptr<Cache>> acquire(const CommitRecord& snapshot);
   Result<CommitRecord> snapshot();
+  Result<std::shared_ptr<Cache>> load(const CommitRecord& snapshot);
+  void save_after_commit(std::uint64_t changed_count) noexcept;
 
   [[nodiscard]] Status check_query(std::span<const float> query) const;
   // nullopt: the graph does not have enough rows, scan.
@@ -162,7 +185,13 @@ class Index {
   std::unique_ptr<Write> write_;
   SearchContext context_;
   std::unique_ptr<SearchScratch> scratch_;
+  SideFile side_file_;
+  std::uint64_t unsaved_rows_ = 0;  // changed by this connection since the last image
+  std::uint64_t unsaved_commits_ = 0;
+  bool has_image_ = false;  // one was read or written
   std::uint64_t load_count_ = 0;
+  std::uint64_t image_load_count_ = 0;
+  std::uint64_t save_count_ = 0;
   std::uint64_t catch_up_count_ = 0;
   SearchPath last_path_ = SearchPath::kNone;
 };

@@ -128,7 +128,9 @@ Status Index::write_commit() {
 void Index::commit() noexcept {
   if (!write_) return;
   Write& write = *write_;
-  if (write.synced && write.poison.empty()) {
+  const std::uint64_t changed_count = write.pending.size() + write.dead.size();
+  const bool committed = write.synced && write.poison.empty();
+  if (committed) {
     if (write.rebuilt) {
       // A cache built from this transaction's own rows: those are committed now.
       if (write.cache->publish(write.base, write.next, *write.change, write.quantizer)) {
@@ -139,6 +141,7 @@ void Index::commit() noexcept {
     }
   }
   write_.reset();
+  if (committed) save_after_commit(changed_count);
 }
 
 }  // namespace nearlite

@@ -28,8 +28,8 @@ Status register_extension(sqlite3* db) {
 void cut_empty_statement(sqlite3* db, std::string_view& script) {
   sqlite3_stmt* none = nullptr;
   const char* tail = nullptr;
-  const int rc = sqlite3_prepare_v3(db, script.data(), static_cast<int>(script.size()), 0, &none,
-                                    &tail);
+  const int rc =
+      sqlite3_prepare_v3(db, script.data(), static_cast<int>(script.size()), 0, &none, &tail);
   sqlite3_finalize(none);
   const bool is_cut = rc == SQLITE_OK && none == nullptr && tail != nullptr && tail > script.data();
   script.remove_prefix(is_cut ? static_cast<std::size_t>(tail - script.data()) : script.size());

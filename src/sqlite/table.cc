@@ -59,6 +59,14 @@ std::shared_ptr<CacheSlot> find_slot(sqlite3* db, const std::string& schema,
                            std::to_string(info.st_ino));
 }
 
+// A schema may come from a stranger's file, so its text must not choose where we write: a bare name only, which is
+// resolved beside the database file.
+Status check_path(const std::string& table, const std::string& path) {
+  const bool has_folder = path.find('/') != std::string::npos || path.find('\\') != std::string::npos;
+  if (path.empty() || (!has_folder && path[0] != '.' && path.find('\0') == std::string::npos)) return {};
+  return invalid(table, "path: expected a bare file name (the file lies beside the database), got " + shown(path));
+}
+
 std::uint32_t threads_from_environment() {
   const char* text = std::getenv("NEARLITE_THREADS");
   if (text == nullptr) return 0;
@@ -129,6 +137,7 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
       case ValueType::kBlob: columns += " BLOB"; break;
     }
   }
+  NEARLITE_TRY(check_path(name, options.path));
   NEARLITE_TRY(create_config_table(db, schema, name));
   NEARLITE_TRY(execute(db, "CREATE TABLE " + table->rows_name() + "(" + columns + ")", name));
   std::vector<VectorLayout> layouts;
@@ -149,6 +158,32 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
   }
   connection.add(table);
   return table;
+}
+
+// The side file lies beside the database file; in-memory and temporary databases have none.
+SideFile Table::find_side_file(const std::string& suffix) const {
+  SideFile side;
+  const char* file = sqlite3_db_filename(db_, schema_.c_str());
+  struct stat info {};
+  if (options_.path.empty() || file == nullptr || *file == '\0' || stat(file, &info) != 0) return side;
+  const std::string database(file);
+  side.path = database.substr(0, database.rfind('/') + 1) + options_.path + suffix;
+  side.mode = info.st_mode & 0666;
+  switch (options_.persist) {
+    case Persist::kCommit: side.every = kSideFileAmortized; break;
+    case Persist::kEvery: side.every = options_.persist_every; break;
+    case Persist::kClose: side.every = 0; break;
+  }
+  return side;
+}
+
+Table::~Table() {
+  for (auto& index : indexes_) index->close();
+}
+
+Status Table::save() {
+  for (auto& index : indexes_) NEARLITE_TRY(index->save());
+  return {};
 }
 
 Status Table::make_indexes(std::span<const VectorLayout> layouts) {
@@ -173,6 +208,7 @@ Status Table::make_indexes(std::span<const VectorLayout> layouts) {
     stores_.push_back(store.get());
     indexes_.push_back(std::make_unique<Index>(std::move(options), std::move(store),
                                                find_slot(db_, schema_, uuid_ + suffix)));
+    indexes_.back()->set_side_file(find_side_file(suffix));
   }
   return {};
 }
@@ -190,6 +226,7 @@ Result<std::string> config_text(Store& store, std::string_view key) {
 
 Result<std::shared_ptr<Table>> Table::open(Connection& connection, const std::string& schema,
                                            const std::string& name, TableOptions options) {
+  NEARLITE_TRY(check_path(name, options.path));
   SqliteStore config(connection.db(), schema, name, "", VectorLayout());
   NEARLITE_ASSIGN(const std::string version, config_text(config, kFormatKey));
   if (version != std::to_string(kFormatVersion)) {

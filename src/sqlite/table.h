@@ -35,6 +35,10 @@ class Table {
   /// CONNECT: finds the table this connection has met before, or reads its config.
   static Result<std::shared_ptr<Table>> open(Connection& connection, const std::string& schema,
                                              const std::string& name, TableOptions options);
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
   /// DESTROY: drops the shadow tables.
   Status destroy();
   Status rename(const std::string& new_name);
@@ -94,6 +98,7 @@ class Table {
 
   Status rebuild();
   Status change_setting(std::string_view name, const std::string& value);
+  [[nodiscard]] SideFile find_side_file(const std::string& suffix) const;
   Status make_indexes(std::span<const VectorLayout> layouts);
   void set_name(const std::string& name);
   Status find_current_name();

@@ -62,8 +62,6 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
                                            "integrity-check, sync, save, and settings");
 }
 
-Status Table::save() { return {}; }
-
 Status Table::rebuild() {
   for (std::size_t i = 0; i < indexes_.size(); ++i) {
     NEARLITE_ASSIGN(const auto live, live_rows(i));
@@ -119,6 +117,8 @@ Result<std::string> Table::stats_json() {
     one["memory_bytes"] = stats.memory_bytes;
     one["cached"] = stats.cached;
     one["loads"] = stats.load_count;
+    one["image_loads"] = stats.image_load_count;
+    one["saves"] = stats.save_count;
     one["catch_ups"] = stats.catch_up_count;
     one["last_path"] = std::string(nearlite::name_of(stats.last_path));
     all["indexes"].push_back(std::move(one));

@@ -1,6 +1,7 @@
 """A project outside the tree uses an installed copy: by find_package, by pkg-config, and by loading."""
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,27 +14,36 @@ BUILD = os.environ["NEARLITE_BUILD_DIR"]
 SOURCE = Path(os.environ["NEARLITE_SOURCE_DIR"])
 VERSION = (SOURCE / "VERSION").read_text().strip()
 
-MAIN = """
-{includes}
+# A program with its own SQLite connections, which registers Nearlite on each.
+OWN_CONNECTION = """
+#include <nearlite/nearlite.h>
 #include <sqlite3.h>
 #include <cstdio>
 
 extern "C" int sqlite3_nearlite_init(sqlite3*, char**, const void*);
 
-int main() {{
-  const nearlite::Status status;
+int main() {
   sqlite3* db = nullptr;
   sqlite3_stmt* statement = nullptr;
-  if (!status.ok() || sqlite3_open(":memory:", &db) != SQLITE_OK) return 1;
+  if (sqlite3_open(":memory:", &db) != SQLITE_OK) return 1;
   if (sqlite3_nearlite_init(db, nullptr, nullptr) != SQLITE_OK) return 2;
   const char* sql = "SELECT nearlite_version()";
   if (sqlite3_prepare_v2(db, sql, -1, &statement, nullptr) != SQLITE_OK) return 3;
   if (sqlite3_step(statement) != SQLITE_ROW) return 4;
-  std::printf("%s\\n", reinterpret_cast<const char*>(sqlite3_column_text(statement, 0)));
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+  std::printf("%s\\n", nearlite::version() == text ? text : "two versions");
   sqlite3_finalize(statement);
   return sqlite3_close(db);
-}}
+}
 """
+
+
+def example():
+    """The whole program that the head of nearlite.h shows."""
+    header = (SOURCE / "include/nearlite/nearlite.h").read_text()
+    code = re.search("```cpp\n(.*?)/// ```", header, re.DOTALL).group(1)
+    return re.sub("^/// ?", "", code, flags=re.MULTILINE)
+
 
 CMAKE = """
 cmake_minimum_required(VERSION 3.25)
@@ -61,10 +71,8 @@ class ConsumerTest(unittest.TestCase):
         cls.prefix = cls.folder / "moved"
         (cls.folder / "first").rename(cls.prefix)
         cls.library = next(cls.prefix.glob("lib*/**/nearlite.so")).parent
-        headers = sorted(path.name for path in (cls.prefix / "include/nearlite").glob("*.h"))
-        assert headers
-        includes = "\n".join(f"#include <nearlite/{name}>" for name in headers)
-        (cls.folder / "main.cc").write_text(MAIN.format(includes=includes))
+        (cls.folder / "main.cc").write_text(example())
+        (cls.folder / "own.cc").write_text(OWN_CONNECTION)
         (cls.folder / "CMakeLists.txt").write_text(CMAKE)
 
     def test_find_package(self):
@@ -72,14 +80,15 @@ class ConsumerTest(unittest.TestCase):
         run("cmake", "-S", str(self.folder), "-B", str(build), "-G", "Ninja",
             f"-DCMAKE_PREFIX_PATH={self.prefix}")  # fmt: skip
         run("cmake", "--build", str(build))
-        self.assertEqual(run(str(build / "consumer")), VERSION)
+        found = run(str(build / "consumer"), cwd=self.folder)
+        self.assertEqual(found.splitlines(), ["2 2.82", "1 9.20"])
 
     def test_pkg_config(self):
         environment = dict(os.environ, PKG_CONFIG_PATH=str(self.library / "pkgconfig"))
         self.assertEqual(run("pkg-config", "--modversion", "nearlite", env=environment), VERSION)
         flags = run("pkg-config", "--cflags", "--libs", "nearlite", env=environment).split()
         program = str(self.folder / "by_pkg_config")
-        run("g++", "-std=c++20", str(self.folder / "main.cc"), "-o", program, *flags)
+        run("g++", "-std=c++20", str(self.folder / "own.cc"), "-o", program, *flags)
         self.assertEqual(run(program), VERSION)
 
     def test_load_extension(self):

@@ -319,6 +319,13 @@ TEST(Model, LargerTables) {
   expect_no_fault(config, 6, steps_a_run());
 }
 
+// A statement that the engine leaves prepared would keep the connection, its memory and its files for ever.
+TEST(Model, ConnectionsCloseCleanly) {
+  const int before = Database::unclosed();
+  const Outcome outcome = play(config_of("WAL", 2), seed_of_run(1), make_steps(seed_of_run(1), 500));
+  EXPECT_EQ(Database::unclosed(), before) << outcome.fault;
+}
+
 // The harness itself: on ordinary tables it must find nothing, and a lost ROLLBACK TO must not
 // escape it.
 TEST(ModelHarness, FindsNothingOnOrdinaryTables) {

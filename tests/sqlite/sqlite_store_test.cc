@@ -224,6 +224,31 @@ TEST_F(SqliteStoreTest, DamagedRowsAreCorruptVtab) {
   refused("UPDATE docs_config SET value = 7", [&] { return store.find_config("k").status(); });
 }
 
+TEST_F(SqliteStoreTest, NumbersOutOfRangeAreCorruptionEvenWithARightChecksum) {
+  SqliteStore& store = make("docs");
+  CommitRecord record;
+  const auto refused = [&](const CommitRecord& hostile) {
+    EXPECT_EQ(exec("DELETE FROM docs_commits"), SQLITE_OK);
+    EXPECT_TRUE(store.put_commit(hostile).ok());
+    return store.last_commit().status().code() == Code::kCorruption;
+  };
+  EXPECT_FALSE(refused(record));
+  record.seq = UINT64_MAX;
+  EXPECT_TRUE(refused(record));
+  record.seq = 1;
+  record.max_node_id = UINT32_MAX;
+  EXPECT_TRUE(refused(record));
+  record.max_node_id = 5;
+  record.entry = 6;
+  EXPECT_TRUE(refused(record));
+  record.entry = 5;
+  record.live_count = 6;
+  EXPECT_TRUE(refused(record));
+  record.live_count = 5;
+  record.dead_count = UINT64_MAX;
+  EXPECT_TRUE(refused(record));
+}
+
 TEST_F(SqliteStoreTest, ViewsAndVirtualTablesInPlaceOfShadowTablesAreRefused) {
   SqliteStore& store = make("docs");
   ASSERT_TRUE(store.put_commit(CommitRecord()).ok());

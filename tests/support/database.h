@@ -43,6 +43,8 @@ class Database {
   Database& operator=(Database&& other) noexcept;
 
   void close();
+  /// How many connections of this process could not be closed because a statement was left open: must be 0.
+  static int unclosed();
   [[nodiscard]] bool is_open() const { return handle_ != nullptr; }
   [[nodiscard]] sqlite3* handle() const { return handle_; }
 

@@ -105,6 +105,7 @@ TEST(Arguments, MetadataBesideTheShortForm) {
 }
 
 TEST(Arguments, QuotesBlanksAndComments) {
+  EXPECT_EQ(parsed({"m=8--half"}).m, 8U);
   EXPECT_EQ(parsed({"m -- half, as usual\n = /* a, b */ 8"}).m, 8U);
   EXPECT_EQ(parsed({"/* only a comment */", "", "-- another"}), parsed({}));
   EXPECT_EQ(parsed({"path='it''s -- not a comment'"}).path, "it's -- not a comment");
@@ -139,6 +140,7 @@ TEST(Arguments, RangesAtTheirEnds) {
                           "ef_search=100001",
                           "tombstone_rebuild_pct=101",
                           "tombstone_rebuild_pct=-1",
+                          "tombstone_rebuild_pct=99999999999999999999",
                           "parallel_insert_threshold=0",
                           "persist=every 0",
                           "a float[0]",

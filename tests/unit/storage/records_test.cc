@@ -332,6 +332,18 @@ TEST(Layout, WastesLittleOfThePages) {
   }
 }
 
+TEST(Layout, TakesTheBestOfThePreferredSizesOrElseALargerOne) {
+  const auto capacity = [](std::uint32_t dim, std::uint32_t page_size) {
+    return choose_vector_layout(dim * 4, page_size).capacity;
+  };
+  EXPECT_EQ(capacity(128, 4096), 40U);
+  EXPECT_EQ(capacity(384, 4096), 14U);
+  EXPECT_EQ(capacity(768, 4096), 7U);
+  EXPECT_EQ(capacity(1536, 4096), 2U);
+  // One vector of 12 KiB wastes a third of its two pages of 8 KiB; two share four pages.
+  EXPECT_EQ(capacity(3072, 8192), 2U);
+}
+
 TEST(Layout, EverySizeHasACapacity) {
   for (const std::uint32_t page : {512U, 1024U, 4096U, 65536U, 0U, 77'777'777U}) {
     for (const std::uint32_t size : {0U, 1U, 2U, 64U, 4096U, 24'000U, 65'536U}) {

@@ -6,8 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <memory>
-#include <new>
+#include <limits>
 
 #include "random_input.h"
 #include "vector/query_code.h"
@@ -180,9 +179,15 @@ TEST(Kernel, ScaledL2NeverYieldsNegativeOrNaN) {
   std::vector<Line> buffer(1);
   const QueryCode query =
       prepare_query(format, damaged.code(), damaged.info, buffer[0].bytes.data());
+  const std::array<const std::byte*, 4> codes{damaged.code(), damaged.code(), damaged.code(),
+                                              damaged.code()};
+  const std::array<CodeInfo, 4> infos{damaged.info, damaged.info, damaged.info, damaged.info};
   for (const SimdTarget target : supported_targets()) {
-    EXPECT_EQ(key_functions(format.kind, target).key(query, damaged.code(), damaged.info, format),
-              sortable_key(0.0f));
+    const KeyFunctions functions = key_functions(format.kind, target);
+    EXPECT_EQ(functions.key(query, codes[0], infos[0], format), sortable_key(0.0f));
+    std::array<std::uint32_t, 4> keys{};
+    functions.key4(query, codes.data(), infos.data(), format, keys.data());
+    for (const std::uint32_t key : keys) EXPECT_EQ(key, sortable_key(0.0f));
   }
 }
 

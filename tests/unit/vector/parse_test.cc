@@ -41,6 +41,7 @@ TEST(ParseText, TooSmallIsZero) {
       parsed("[1e-60, -1e-60, 1e-4000, -0." + std::string(5000, '0') + "1]");
   EXPECT_EQ(zeros, (std::vector<float>{0, 0, 0, 0}));
   EXPECT_TRUE(std::signbit(zeros[1]));
+  EXPECT_EQ(parsed("[0." + std::string(5000, '0') + "1]"), (std::vector<float>{0}));
   EXPECT_EQ(parsed("[1e-45]"), (std::vector<float>{std::numeric_limits<float>::denorm_min()}));
 }
 
@@ -75,6 +76,8 @@ TEST(ParseText, IsBounded) {
   text += "]";
   EXPECT_EQ(refusal(text), "more than 16384 dimensions");
   EXPECT_EQ(refusal(text, 3), "expected 3 dimensions, got more than 16384");
+  text.back() = 'x';  // what lies beyond the limit is not even read
+  EXPECT_EQ(refusal(text), "more than 16384 dimensions");
   refusal(std::string(1'000'000, '['));
   refusal("[" + std::string(1'000'000, '9') + "]");
   std::string longest = "[1";

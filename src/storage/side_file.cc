@@ -1,0 +1,224 @@
+#include "storage/side_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/try.h"
+
+namespace nearlite {
+
+namespace {
+
+constexpr std::uint64_t kMagic = 0x31'45'44'49'53'4C'4E'00;  // "\0NLSIDE1", little-endian
+constexpr std::size_t kHeaderBytes = 144;
+constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+
+Status io_error(const std::string& path, const char* what) {
+  const int error = errno;
+  const Code code = error == ENOSPC || error == EDQUOT ? Code::kFull : Code::kIo;
+  return {code, "nearlite: side file " + path + ": " + what + ": " + std::strerror(error)};
+}
+
+Status damaged(const std::string& path, const char* what) {
+  return {Code::kCorruption, "nearlite: side file " + path + ": " + what};
+}
+
+class File {
+ public:
+  explicit File(int handle) noexcept : handle_(handle) {}
+  File(File&& other) noexcept : handle_(std::exchange(other.handle_, -1)) {}
+  File& operator=(File&&) = delete;
+  ~File() {
+    if (handle_ >= 0) close(handle_);
+  }
+  [[nodiscard]] int handle() const noexcept { return handle_; }
+  [[nodiscard]] bool is_open() const noexcept { return handle_ >= 0; }
+
+ private:
+  int handle_;
+};
+
+Status write_all(int handle, const std::string& path, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(handle, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return io_error(path, "write");
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+// The temporary file, ours alone. A crashed writer's left-over has no lock and is taken over; a
+// living writer's has.
+Result<File> open_temporary(const std::string& path, unsigned mode) {
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    File file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
+    if (!file.is_open()) return io_error(path, "open");
+    if (flock(file.handle(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK)
+        return Status(Code::kBusy, "nearlite: side file " + path + " is being written");
+      return io_error(path, "lock");
+    }
+    // The one who had it may have renamed it away between our open and our lock.
+    struct stat ours {};
+    struct stat named {};
+    if (fstat(file.handle(), &ours) != 0) return io_error(path, "stat");
+    if (stat(path.c_str(), &named) != 0 || named.st_ino != ours.st_ino ||
+        named.st_dev != ours.st_dev)
+      continue;
+    if (ftruncate(file.handle(), 0) != 0) return io_error(path, "truncate");
+    return file;
+  }
+  return Status(Code::kBusy, "nearlite: side file " + path + " is being written");
+}
+
+Status sync_folder(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const File file(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!file.is_open() || fsync(file.handle()) != 0) return io_error(folder, "sync folder");
+  return {};
+}
+
+std::vector<std::byte> encode_header(const SideFileHeader& header, std::uint64_t body_bytes,
+                                     std::uint64_t body_hash) {
+  std::vector<std::byte> bytes;
+  Writer writer(bytes);
+  writer.u64(kMagic);
+  writer.u32(kFormatVersion);
+  writer.u32(kHeaderBytes);
+  writer.u64(header.index_seed);
+  writer.u32(header.dim);
+  writer.u32(header.m);
+  writer.u32(header.code_bytes);
+  writer.u32(header.residual_bytes);
+  writer.u64(header.node_count);
+  writer.u64(header.at.seq);
+  writer.u64(header.at.commit_id);
+  writer.u64(header.at.live_count);
+  writer.u64(header.at.dead_count);
+  writer.u64(header.at.purge_floor);
+  writer.u64(header.at.unlink_floor);
+  writer.u32(header.at.max_node_id);
+  writer.u32(header.at.entry);
+  writer.u64(body_bytes);
+  writer.u64(body_hash);
+  while (bytes.size() < kHeaderBytes - 8) writer.u8(0);
+  writer.u64(hash64(bytes));
+  return bytes;
+}
+
+Status decode_header(const std::string& path, std::span<const std::byte> bytes,
+                     SideFileHeader& header, std::uint64_t& body_bytes, std::uint64_t& body_hash) {
+  Reader reader(bytes.first(kHeaderBytes));
+  if (reader.u64() != kMagic) return damaged(path, "no side file");
+  if (reader.u32() != kFormatVersion || reader.u32() != kHeaderBytes)
+    return damaged(path, "another version");
+  header.index_seed = reader.u64();
+  header.dim = reader.u32();
+  header.m = reader.u32();
+  header.code_bytes = reader.u32();
+  header.residual_bytes = reader.u32();
+  header.node_count = reader.u64();
+  header.at.seq = reader.u64();
+  header.at.commit_id = reader.u64();
+  header.at.live_count = reader.u64();
+  header.at.dead_count = reader.u64();
+  header.at.purge_floor = reader.u64();
+  header.at.unlink_floor = reader.u64();
+  header.at.max_node_id = reader.u32();
+  header.at.entry = reader.u32();
+  body_bytes = reader.u64();
+  body_hash = reader.u64();
+  Reader tail(bytes.subspan(kHeaderBytes - 8, 8));
+  if (tail.u64() != hash64(bytes.first(kHeaderBytes - 8)))
+    return damaged(path, "header does not check");
+  return {};
+}
+
+}  // namespace
+
+Status write_side_file(const std::string& path, unsigned mode, const SideFileHeader& header,
+                       const std::function<Status(const SideFileSink&)>& write_body) {
+  const std::string temporary = path + ".tmp";
+  NEARLITE_ASSIGN(const File file, open_temporary(temporary, mode));
+  std::vector<std::byte> buffer(kHeaderBytes);  // place of the header, known at the end
+  buffer.reserve(kBufferBytes);
+  std::uint64_t body_bytes = 0;
+  Hasher hasher;
+  const auto flush = [&]() -> Status {
+    NEARLITE_TRY(write_all(file.handle(), temporary, buffer));
+    buffer.clear();
+    return {};
+  };
+  Status status = write_body([&](std::span<const std::byte> piece) -> Status {
+    hasher.bytes(piece);
+    body_bytes += piece.size();
+    if (buffer.size() + piece.size() > kBufferBytes) NEARLITE_TRY(flush());
+    if (piece.size() > kBufferBytes) return write_all(file.handle(), temporary, piece);
+    buffer.insert(buffer.end(), piece.begin(), piece.end());
+    return {};
+  });
+  if (status.ok()) status = flush();
+  if (status.ok()) {
+    const std::vector<std::byte> head = encode_header(header, body_bytes, hasher.digest64());
+    if (lseek(file.handle(), 0, SEEK_SET) != 0) {
+      status = io_error(temporary, "seek");
+    } else {
+      status = write_all(file.handle(), temporary, head);
+    }
+  }
+  if (status.ok() && fsync(file.handle()) != 0) status = io_error(temporary, "sync");
+  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0)
+    status = io_error(path, "rename");
+  if (!status.ok()) {
+    unlink(temporary.c_str());
+    return status;
+  }
+  return sync_folder(path);
+}
+
+Status read_side_file(
+    const std::string& path,
+    const std::function<Status(const SideFileHeader&, std::span<const std::byte>)>& visit) {
+  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) {
+    if (errno == ENOENT)
+      return {Code::kNotFound, "nearlite: side file " + path + " does not exist"};
+    return io_error(path, "open");
+  }
+  struct stat info {};
+  if (fstat(file.handle(), &info) != 0) return io_error(path, "stat");
+  if (!S_ISREG(info.st_mode) || info.st_size < static_cast<off_t>(kHeaderBytes))
+    return damaged(path, "too short");
+  const auto size = static_cast<std::size_t>(info.st_size);
+  void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.handle(), 0);
+  if (memory == MAP_FAILED) return io_error(path, "map");
+  struct Unmap {
+    void* memory;
+    std::size_t size;
+    ~Unmap() { munmap(memory, size); }
+  } const unmap{memory, size};
+  madvise(memory, size, MADV_SEQUENTIAL);
+  const std::span bytes(static_cast<const std::byte*>(memory), size);
+  SideFileHeader header;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t body_hash = 0;
+  NEARLITE_TRY(decode_header(path, bytes, header, body_bytes, body_hash));
+  const auto body = bytes.subspan(kHeaderBytes);
+  if (body.size() != body_bytes) return damaged(path, "torn");
+  if (hash64(body) != body_hash) return damaged(path, "body does not check");
+  return visit(header, body);
+}
+
+}  // namespace nearlite

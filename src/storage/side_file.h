@@ -1,0 +1,47 @@
+// The file protocol of the side file (`path=`): a stamped, checksummed image that is replaced as a
+// whole. What is in the body is the index layer's business (index/side_image.h).
+//
+// Written to <path>.tmp, synced, renamed over <path>, and the folder synced: a reader sees the old
+// image or the new one, also after power loss. Two processes that save at once: the second gives up
+// with kBusy. Nothing here is trusted on reading: sizes are checked against the file before
+// anything is used, and the body against its hash.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "nearlite/status.h"
+#include "storage/records.h"
+
+namespace nearlite {
+
+/// What an image is of, and as of which commit. FORMAT: docs/format.md, "Side file".
+struct SideFileHeader {
+  std::uint64_t index_seed = 0;  ///< tells indexes apart (derived from the index uuid)
+  std::uint32_t dim = 0;
+  std::uint32_t m = 0;
+  std::uint32_t code_bytes = 0;
+  std::uint32_t residual_bytes = 0;
+  std::uint64_t node_count = 0;
+  CommitRecord at;  ///< seq, commit_id, max_node_id, live_count, dead_count, entry, purge_floor,
+                    ///< unlink_floor
+};
+
+/// Writes a new image. `write_body` gets a sink to call as often as it likes. `mode`: permission
+/// bits of the file. Errors: kIo, kFull, kBusy (another process is saving). On failure the old
+/// image stays.
+using SideFileSink = std::function<Status(std::span<const std::byte>)>;
+Status write_side_file(const std::string& path, unsigned mode, const SideFileHeader& header,
+                       const std::function<Status(const SideFileSink&)>& write_body);
+
+/// Maps an image and calls `visit` with its header and body, which live during the call only.
+/// kNotFound when there is no file, kCorruption when it is torn, of another version or damaged.
+Status read_side_file(
+    const std::string& path,
+    const std::function<Status(const SideFileHeader&, std::span<const std::byte>)>& visit);
+
+}  // namespace nearlite
