@@ -28,6 +28,12 @@ struct Patch {
   bool touched = false;
 };
 
+/// A child that its parent's list does not have yet, chained per parent.
+struct PlacedChild {
+  NodeId id = kNodeNone;
+  std::uint32_t next = kIdMissing;  ///< index of another one of the same parent
+};
+
 struct GraphChange::Impl {
   explicit Impl(Graph& owner);
 
@@ -44,6 +50,10 @@ struct GraphChange::Impl {
   /// Per linked new node: where its own lists begin in own_ids, as (size, ids …) for each level.
   std::vector<std::size_t> own_offsets;
   std::vector<NodeId> own_ids;
+
+  /// While a batch is placed: children whose back-links come at its end, and the latest one of each parent.
+  std::vector<PlacedChild> placed;
+  IdMap placed_latest;
 
   IdMap patch_index;
   std::deque<Patch> patches;

@@ -41,6 +41,17 @@ class IdMap {
     place(slots_, {id, value});
     ++size_;
   }
+  /// Inserts or replaces. REQUIRES: id != kNodeNone.
+  void assign(NodeId id, std::uint32_t value) {
+    for (std::uint32_t at = (id * 0x9E37'79B1U) >> 7;; ++at) {
+      IdSlot& slot = slots_[at & mask()];
+      if (slot.id == id) {
+        slot.value = value;
+        return;
+      }
+      if (slot.id == kNodeNone) return insert(id, value);
+    }
+  }
   /// Empties the table; allocates nothing.
   void clear() noexcept {
     if (size_ == 0) return;

@@ -164,8 +164,10 @@ void Linker::place(NodeId node, Choice& choice) {
   NodeState& state = graph.state(node);
   NodeId parent = kNodeNone;
   if (!choice.candidates.empty()) {
-    parent = choose_parent(change_, node, choice.candidates, workers_[0].query);
+    parent = choose_parent(change_, node, choice.candidates);
     ++change_.writable_state(parent).child_count;
+    change_.placed.push_back({node, change_.placed_latest.find(parent)});
+    change_.placed_latest.assign(parent, static_cast<std::uint32_t>(change_.placed.size() - 1));
     std::vector<NodeId>& own = choice.own[0];
     const auto at = std::lower_bound(own.begin(), own.end(), parent);
     if (at == own.end() || *at != parent) own.insert(at, parent);
@@ -233,6 +235,8 @@ Status Linker::link_batch(std::span<const NodeId> batch) {
   change_.is_broken = true;
   answers_.clear();
   for (std::size_t i = 0; i < batch.size(); ++i) place(batch[i], choices_[i]);
+  change_.placed.clear();
+  change_.placed_latest.clear();
   NEARLITE_TRY(answer(batch, thread_count));
   change_.linked_count += batch.size();
   change_.linked_max = batch.back();

@@ -9,26 +9,29 @@ namespace nearlite {
 
 namespace {
 
-using Heap = std::vector<std::uint64_t>;  // packed, smallest on top
+// Ordered by key, equals by a hash: among thousands of equal vectors any other order would try the same full nodes
+// again for every insert.
+struct Place {
+  std::uint32_t key = 0;
+  std::uint32_t order = 0;
+  NodeId id = kNodeNone;
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+using Heap = std::vector<Place>;  // smallest on top
 
-void push(Heap& heap, std::uint64_t packed) {
-  heap.push_back(packed);
+void push(Heap& heap, std::uint32_t key, NodeId id, NodeId node) {
+  std::uint32_t order = (id * 0x9E37'79B1U) ^ (node * 0x85EB'CA6BU);
+  order = (order ^ (order >> 15)) * 0x2C1B'3C6DU;
+  heap.push_back({key, order ^ (order >> 13), id});
   std::push_heap(heap.begin(), heap.end(), std::greater<>());
 }
 
-std::uint64_t pop(Heap& heap) {
+NodeId pop(Heap& heap) {
   std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-  const std::uint64_t packed = heap.back();
+  const NodeId id = heap.back().id;
   heap.pop_back();
-  return packed;
+  return id;
 }
-
-// What a search for room below a node met.
-struct RoomSearch {
-  NodeId found = kNodeNone;       ///< not dead, with room
-  NodeId found_dead = kNodeNone;  ///< the nearest dead one with room
-  std::vector<NodeId> full;       ///< not dead, without room, nearest first
-};
 
 // The parent; none for the root and for nodes that were cut off.
 NodeId above(const GraphChange::Impl& change, NodeId id) {
@@ -40,19 +43,43 @@ bool has_room(const GraphChange::Impl& change, NodeId id) {
   return change.state(id).child_count < change.graph.options.m;
 }
 
-// Nearest first below `start`, itself included, outside the subtree of `avoid`. Ends at the first node that is not
-// dead and has room; a leaf always has. `published_only`: nodes of this change are not taken.
-RoomSearch find_room(const GraphChange::Impl& change, std::uint64_t start, const QueryCode& query, NodeId avoid,
-                     const DeadTest& is_dead, bool published_only) {
+// The children of a node, those of the batch that is being placed included.
+void children_of(const GraphChange::Impl& change, NodeId id, std::vector<NodeId>& children) {
+  children.clear();
+  const Link* list = change.list(id, 0);
+  for (std::uint32_t i = 0; i < change.graph.capacity0; ++i) {
+    const NodeId entry = list[i].load(std::memory_order_relaxed);
+    if (entry == kNodeNone) break;
+    if (change.parent(entry) == id) children.push_back(entry);
+  }
+  std::uint32_t index = change.placed.empty() ? kIdMissing : change.placed_latest.find(id);
+  for (; index != kIdMissing; index = change.placed[index].next) children.push_back(change.placed[index].id);
+}
+
+// A search for a parent of `node`: nearest first below `start`, itself included, outside the subtree of `avoid`. Ends
+// at the first node that is not dead and has room; a leaf always has. `published_only`: no node of this change.
+struct RoomQuery {
+  NodeId node = kNodeNone;
+  NodeId start = kNodeNone;
+  NodeId avoid = kNodeNone;
+  DeadTest is_dead;
+  bool published_only = true;
+};
+
+RoomSearch find_room(const GraphChange::Impl& change, const RoomQuery& wanted) {
   const Graph::Impl& graph = change.graph;
+  CodeBuffer buffer;
+  buffer.ensure(graph.options.format.code_bytes);
+  const QueryCode query = graph.kernels->prepare(graph, wanted.node, buffer.data());
   RoomSearch result;
-  Heap heap{start};
+  Heap heap;
+  push(heap, 0, wanted.start, wanted.node);
   std::vector<NodeId> children;
-  std::vector<std::uint32_t> keys(graph.capacity0 + 4);
+  std::vector<std::uint32_t> keys;
   while (!heap.empty()) {
-    const NodeId id = id_of(pop(heap));
-    const bool dead = is_dead(id);
-    if (has_room(change, id) && !(published_only && change.is_new(id))) {
+    const NodeId id = pop(heap);
+    const bool dead = wanted.is_dead(id);
+    if (has_room(change, id) && !(wanted.published_only && change.is_new(id))) {
       if (!dead) {
         result.found = id;
         return result;
@@ -61,12 +88,11 @@ RoomSearch find_room(const GraphChange::Impl& change, std::uint64_t start, const
     } else if (!dead) {
       result.full.push_back(id);
     }
-    children.clear();
-    for (const NodeId child : change.list_ids(id, 0)) {
-      if (child != avoid && change.parent(child) == id && child != id) children.push_back(child);
-    }
+    children_of(change, id, children);
+    std::erase(children, wanted.avoid);
+    keys.resize(children.size() + 4);
     graph.kernels->keys(graph, query, children.data(), children.size(), keys.data());
-    for (std::size_t i = 0; i < children.size(); ++i) push(heap, pack(keys[i], children[i]));
+    for (std::size_t i = 0; i < children.size(); ++i) push(heap, keys[i], children[i], wanted.node);
   }
   return result;
 }
@@ -144,12 +170,7 @@ NodeId choose_parent(const GraphChange::Impl& change, NodeId node, std::span<con
     start = attached_above(change, start);
     if (start == kNodeNone) start = find_root(change);
   }
-  const Graph::Impl& graph = change.graph;
-  buffer.ensure(graph.options.format.code_bytes);
-  const QueryCode query = graph.kernels->prepare(graph, node, buffer.data());
-  std::uint32_t key = 0;
-  graph.kernels->keys(graph, query, &start, 1, &key);
-  const RoomSearch room = find_room(change, pack(key, start), query, kNodeNone, is_dead, false);
+  const RoomSearch room = find_room(change, {node, start, kNodeNone, is_dead, false});
   // Below a full node there is always a leaf; if none lives, a dead one does until it is repaired.
   return room.found != kNodeNone ? room.found : room.found_dead;
 }
@@ -178,7 +199,6 @@ void make_root(GraphChange::Impl& change, NodeId node) {
 }
 
 bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch) {
-  const Graph::Impl& graph = change.graph;
   // Cut off, so dead, though perhaps not yet at the commit that `is_dead` looks at: nobody needs it.
   if (!is_attached(change, node)) return false;
   const NodeId old_parent = change.parent(node);
@@ -188,15 +208,10 @@ bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest&
     make_root(change, node);
     return true;
   }
-  CodeBuffer buffer;
-  buffer.ensure(graph.options.format.code_bytes);
-  const QueryCode query = graph.kernels->prepare(graph, node, buffer.data());
   RoomSearch room;
   // From the ancestor, or where that fails (all full, their leaves dead) from further up.
   for (NodeId from = ancestor; room.found == kNodeNone && from != kNodeNone; from = above(change, from)) {
-    std::uint32_t key = 0;
-    graph.kernels->keys(graph, query, &from, 1, &key);
-    room = find_room(change, pack(key, from), query, node, is_dead, true);
+    room = find_room(change, {node, from, node, is_dead, true});
   }
   NodeId parent = room.found;
   if (parent == kNodeNone) parent = make_room(change, node, is_dead, room.full);
@@ -209,16 +224,10 @@ bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest&
 }
 
 void move_out(GraphChange::Impl& change, NodeId node, NodeId root, PruneScratch& scratch) {
-  const Graph::Impl& graph = change.graph;
-  CodeBuffer buffer;
-  buffer.ensure(graph.options.format.code_bytes);
-  const QueryCode query = graph.kernels->prepare(graph, node, buffer.data());
   const DeadTest is_dead{&change, true, 0};
-  std::uint32_t key = 0;
-  graph.kernels->keys(graph, query, &root, 1, &key);
   NodeId parent = kNodeNone;
   for (const bool published_only : {true, false}) {
-    const RoomSearch room = find_room(change, pack(key, root), query, change.parent(node), is_dead, published_only);
+    const RoomSearch room = find_room(change, {node, root, change.parent(node), is_dead, published_only});
     parent = room.found != kNodeNone ? room.found : room.found_dead;
     if (parent != kNodeNone) break;
   }

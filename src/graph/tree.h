@@ -29,7 +29,7 @@ struct DeadTest {
 /// Parent for a new node: the nearest of its candidates with room, else the nearest with room below the nearest one.
 /// REQUIRES: candidates (packed, ascending) is not empty.
 [[nodiscard]] NodeId choose_parent(const GraphChange::Impl& change, NodeId node,
-                                   std::span<const std::uint64_t> candidates, CodeBuffer& buffer);
+                                   std::span<const std::uint64_t> candidates);
 
 /// Gives a node whose parent is dead a parent that is not, or makes it the root. Touches all nodes concerned. False:
 /// the node was cut off with its parent, nothing is changed.

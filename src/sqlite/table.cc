@@ -59,12 +59,16 @@ std::shared_ptr<CacheSlot> find_slot(sqlite3* db, const std::string& schema,
                            std::to_string(info.st_ino));
 }
 
-// A schema may come from a stranger's file, so its text must not choose where we write: a bare name only, which is
-// resolved beside the database file.
+// A schema may come from a stranger's file, so its text must not choose where we write: a bare name
+// only, which is resolved beside the database file.
 Status check_path(const std::string& table, const std::string& path) {
-  const bool has_folder = path.find('/') != std::string::npos || path.find('\\') != std::string::npos;
-  if (path.empty() || (!has_folder && path[0] != '.' && path.find('\0') == std::string::npos)) return {};
-  return invalid(table, "path: expected a bare file name (the file lies beside the database), got " + shown(path));
+  const bool has_folder =
+      path.find('/') != std::string::npos || path.find('\\') != std::string::npos;
+  if (path.empty() || (!has_folder && path[0] != '.' && path.find('\0') == std::string::npos))
+    return {};
+  return invalid(
+      table,
+      "path: expected a bare file name (the file lies beside the database), got " + shown(path));
 }
 
 std::uint32_t threads_from_environment() {
@@ -165,7 +169,8 @@ SideFile Table::find_side_file(const std::string& suffix) const {
   SideFile side;
   const char* file = sqlite3_db_filename(db_, schema_.c_str());
   struct stat info {};
-  if (options_.path.empty() || file == nullptr || *file == '\0' || stat(file, &info) != 0) return side;
+  if (options_.path.empty() || file == nullptr || *file == '\0' || stat(file, &info) != 0)
+    return side;
   const std::string database(file);
   side.path = database.substr(0, database.rfind('/') + 1) + options_.path + suffix;
   side.mode = info.st_mode & 0666;
@@ -264,14 +269,19 @@ Result<std::shared_ptr<Table>> Table::open(Connection& connection, const std::st
   return table;
 }
 
+void Table::drop_statements() noexcept {
+  for (Statement* statement : {&exists_, &nodes_, &insert_, &update_, &delete_}) statement->close();
+  for (SqliteStore* store : stores_) store->drop_statements();
+}
+
+void Table::detach() noexcept {
+  if (--attach_count_ == 0) drop_statements();
+}
+
 void Table::set_name(const std::string& name) {
   if (name == name_) return;
+  drop_statements();
   name_ = name;
-  exists_.close();
-  nodes_.close();
-  insert_.close();
-  update_.close();
-  delete_.close();
   for (std::size_t i = 0; i < indexes_.size(); ++i) {
     stores_[i]->set_table(name);
     indexes_[i]->options().label = name + "." + options_.vectors[i].name;
@@ -279,7 +289,7 @@ void Table::set_name(const std::string& name) {
 }
 
 Status Table::rename(const std::string& new_name) {
-  for (SqliteStore* store : stores_) store->drop_statements();
+  drop_statements();
   for (std::size_t i = 0; i < stores_.size(); ++i) {
     NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name));
   }
@@ -294,12 +304,7 @@ Status Table::rename(const std::string& new_name) {
 
 Status Table::destroy() {
   for (auto& index : indexes_) index->rollback();
-  exists_.close();
-  nodes_.close();
-  insert_.close();
-  update_.close();
-  delete_.close();
-  for (SqliteStore* store : stores_) store->drop_statements();
+  drop_statements();
   for (std::size_t i = 0; i < stores_.size(); ++i) {
     NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i)));
   }

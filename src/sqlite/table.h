@@ -55,7 +55,8 @@ class Table {
 
   // How many sqlite3_vtab objects stand for this table now.
   void attach() noexcept { ++attach_count_; }
-  void detach() noexcept { --attach_count_; }
+  /// The last one to go closes all statements: an open one would keep the connection from closing.
+  void detach() noexcept;
   [[nodiscard]] bool is_attached() const noexcept { return attach_count_ > 0; }
 
   // ---- Rows (table_write.cc). `values` are the declared columns in order, as xUpdate gives them.
@@ -101,6 +102,7 @@ class Table {
   [[nodiscard]] SideFile find_side_file(const std::string& suffix) const;
   Status make_indexes(std::span<const VectorLayout> layouts);
   void set_name(const std::string& name);
+  void drop_statements() noexcept;
   Status find_current_name();
   Result<bool> has_shadow_tables(const std::string& name);
   Status prepare(Statement& statement, const std::string& sql);

@@ -255,11 +255,6 @@ class History {
 
   void verify() {
     const std::vector<std::string> problems = check_graph(*oldest_, 5);
-    if (!problems.empty()) {
-      for (auto& p : problems) printf("%s\n", p.c_str());
-      NodeId u = 328; printf("list:"); for (NodeId x : oldest_->list(u,0)) printf(" %u(parent %u dead %lu)", x, oldest_->parent(x), oldest_->delete_seq(x)); printf(" parent %u dead %lu\n", oldest_->parent(u), oldest_->delete_seq(u));
-      for (NodeId x = 1; x <= max_id_; ++x) if (oldest_->parent(x)==u) printf("child %u present %d dead %lu\n", x, oldest_->is_present(x), oldest_->delete_seq(x));
-    }
     ASSERT_TRUE(problems.empty()) << "commit " << seq_ << ": " << problems.front();
     if (chance(3)) {
       loaded_ = load();
