@@ -56,6 +56,13 @@ void children_of(const GraphChange::Impl& change, NodeId id, std::vector<NodeId>
   for (; index != kIdMissing; index = change.placed[index].next) children.push_back(change.placed[index].id);
 }
 
+// What a search for room below a node met.
+struct RoomSearch {
+  NodeId found = kNodeNone;       ///< not dead, with room
+  NodeId found_dead = kNodeNone;  ///< the nearest dead one with room
+  std::vector<NodeId> full;       ///< not dead, without room, nearest first
+};
+
 // A search for a parent of `node`: nearest first below `start`, itself included, outside the subtree of `avoid`. Ends
 // at the first node that is not dead and has room; a leaf always has. `published_only`: no node of this change.
 struct RoomQuery {
@@ -158,8 +165,7 @@ NodeId find_root(const GraphChange::Impl& change) {
 
 }  // namespace
 
-NodeId choose_parent(const GraphChange::Impl& change, NodeId node, std::span<const std::uint64_t> candidates,
-                     CodeBuffer& buffer) {
+NodeId choose_parent(const GraphChange::Impl& change, NodeId node, std::span<const std::uint64_t> candidates) {
   const DeadTest is_dead{&change, true, 0};
   NodeId start = id_of(candidates.front());
   if (!is_dead(start)) {

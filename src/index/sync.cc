@@ -17,8 +17,8 @@ namespace {
 // pages.
 constexpr std::uint64_t kCommitsKept = 10'000;
 constexpr std::uint64_t kTrimStep = 1'000;
-// More rewritten lists than this are not listed: other caches reload instead. 4 bytes or less each.
-constexpr std::size_t kTouchedMax = 8'192;
+// More rewritten rows than this are not listed: other caches reload instead. A byte or two each.
+constexpr std::size_t kTouchedMax = 65'536;
 }  // namespace
 
 Status Index::sync() {
@@ -68,6 +68,7 @@ Status Index::put_record(NodeId id, bool fresh) {
     NEARLITE_ASSIGN(auto row, store_->find_links(id));
     if (!row) return error(Code::kCorruption, "link row " + std::to_string(id) + " is missing");
     record.own = std::move(row->own);
+    write_->rewritten.insert(id);
   }
   NEARLITE_TRY(store_->put_links(record));
   return write_->change->mark_folded(id, record.as_of);
@@ -81,13 +82,17 @@ Status Index::write_rows() {
   }
   if (!write.pending.empty()) write.written_max = write.pending.back().id;
 
-  std::vector<NodeId> touched = write.change->touched();
-  std::erase_if(
-      touched, [&](NodeId id) { return id > write.base.max_node_id || write.purged.contains(id); });
-  for (const NodeId id : touched) NEARLITE_TRY(put_record(id, /*fresh=*/false));
+  for (const NodeId id : write.change->touched()) {
+    if (id > write.base.max_node_id || write.purged.contains(id)) continue;
+    NEARLITE_TRY(put_record(id, /*fresh=*/false));
+  }
+  // Folded rows are listed too: a cache that catches up must know what is still to be folded, or the
+  // same statements would not write the same bytes.
+  std::vector<NodeId>& touched = write.next.touched;
+  touched.assign(write.rewritten.begin(), write.rewritten.end());
+  std::erase_if(touched, [&](NodeId id) { return write.purged.contains(id); });
   write.next.reload = write.rebuilt || touched.size() > kTouchedMax;
   if (write.next.reload) touched.clear();
-  write.next.touched = std::move(touched);
   return {};
 }
 

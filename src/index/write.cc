@@ -59,6 +59,7 @@ Status Index::resync() {
   write.next_id = write.base.max_node_id + 1;
   write.written_max = kNodeNone;
   write.purged.clear();
+  write.rewritten.clear();
   write.synced = write.optimized = write.rebuilt = false;
   std::vector<float> values(options_.dim);
   NEARLITE_TRY(store_->scan_vectors(write.next_id, kNodeIdMax,

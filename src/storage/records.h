@@ -42,9 +42,9 @@ struct CommitRecord {
   /// Highest delete_seq whose nodes may have been unlinked: an older snapshot is answered by the
   /// exact scan.
   std::uint64_t unlink_floor = 0;
-  /// More lists changed than `touched` can tell: caches must reload.
+  /// More rows were rewritten than `touched` can tell: caches must reload.
   bool reload = false;
-  /// Older nodes whose link rows were rewritten otherwise than by folding, ascending.
+  /// Older nodes whose link rows were rewritten (folded, repaired), ascending.
   std::vector<NodeId> touched;
 };
 
