@@ -1,4 +1,4 @@
-# Registers the tests. Nothing is listed by hand: a file named *_test.{cc,py,sh} below tests/ is one.
+# Registers the tests. Nothing is listed by hand: a *_test.{cc,py,sh} below tests/ is a test.
 #
 #   tests/unit/<layer>/*_test.cc   one executable per layer, unit_<layer>, which links only what
 #                                  <layer> may use, so a test cannot hide an upward dependency

@@ -8,19 +8,20 @@
 /// #include <cstdio>
 ///
 /// int main() {
-///   auto db = nearlite::Database::open("places.db", {.create = true}).value();
-///   const nearlite::Status status = db.execute(
+///   auto db = nearlite::Database::open("places.db", {.create = true});
+///   if (!db.ok()) return std::puts(db.status().message().c_str());
+///   const nearlite::Status status = db->execute(
 ///       "CREATE VIRTUAL TABLE IF NOT EXISTS places USING hnsw(position float[2] metric=l2);"
 ///       "INSERT OR REPLACE INTO places(rowid, position)"
 ///       " VALUES (1, '[52.52, 13.40]'), (2, '[48.86, 2.35]'), (3, '[41.90, 12.50]')");
 ///   if (!status.ok()) return std::puts(status.message().c_str());
-///   auto nearest = db.prepare("SELECT rowid, distance FROM places"
-///                             " WHERE position MATCH ?1 AND k = 2 ORDER BY distance").value();
+///   auto nearest = db->prepare("SELECT rowid, distance FROM places"
+///                              " WHERE position MATCH ?1 AND k = 2 ORDER BY distance");
 ///   const float brussels[] = {50.85F, 4.35F};
-///   nearest.bind_vector(1, brussels);
-///   while (nearest.step().value()) {
-///     std::printf("%lld %.2f\n", static_cast<long long>(nearest.column_int64(0)),
-///                 nearest.column_double(1));
+///   nearest.value().bind_vector(1, brussels);
+///   while (nearest->step().value()) {
+///     std::printf("%lld %.2f\n", static_cast<long long>(nearest->column_int64(0)),
+///                 nearest->column_double(1));
 ///   }
 /// }
 /// ```

@@ -140,8 +140,8 @@ Status prove_vacuum_and_reopen(Demo& demo) {
   Hits hits;
   NEARLITE_CLI_ASSIGN(const double milliseconds, read_in_new_process(demo, hits));
   demo.promise(!before.hits.empty() && hits == before.hits.front(),
-               fmt::format("A new process opens the file and has its first answer, the same, "
-                           "{:.0f} ms after its start; nothing is rebuilt",
+               fmt::format("A new process has its first answer, the same, {:.0f} ms after its "
+                           "start; nothing is rebuilt",
                            milliseconds));
   return {};
 }

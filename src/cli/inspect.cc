@@ -60,7 +60,6 @@ Result<int> print_stats(const TableArguments& arguments) {
   if (tables.empty()) fmt::print("{}: no table of the module hnsw\n", arguments.database);
   for (const std::string& table : tables) {
     NEARLITE_CLI_ASSIGN(const std::string answer, ask(database, "nearlite_stats", table));
-    if (arguments.table.empty()) fmt::print("{}: ", table);
     fmt::print("{}\n", answer);
   }
   return kExitOk;

@@ -1,6 +1,7 @@
 // Storage of the graph and the calls that do not walk it.
 #include "graph/graph.h"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
@@ -12,13 +13,18 @@
 
 namespace nearlite {
 
-bool ZeroedBytes::allocate(std::size_t bytes) noexcept {
-  constexpr std::size_t kLine = 64;
-  block_.reset(std::calloc(1, bytes + kLine - 1));
-  if (block_ == nullptr) return false;
-  const auto address = reinterpret_cast<std::uintptr_t>(block_.get());
-  data_ = static_cast<std::byte*>(block_.get()) + ((kLine - address % kLine) % kLine);
+bool ZeroedBytes::allocate(std::size_t bytes) {
   size_ = bytes;
+  if (bytes >= kLargeMin) {
+    if (!large_.allocate(bytes, Pages::kHuge).ok()) return false;
+    data_ = large_.data();
+    return true;
+  }
+  constexpr std::size_t kLine = 64;
+  small_.reset(std::calloc(1, bytes + kLine - 1));
+  if (small_ == nullptr) return false;
+  const auto address = reinterpret_cast<std::uintptr_t>(small_.get());
+  data_ = static_cast<std::byte*>(small_.get()) + ((kLine - address % kLine) % kLine);
   return true;
 }
 
@@ -72,13 +78,14 @@ Status Graph::Impl::make_directories() {
   return {};
 }
 
-Status Graph::Impl::add_chunk(std::size_t chunk) {
-  const NodeId first = static_cast<NodeId>(chunk) << kChunkShift;
-  std::array<std::uint8_t, kChunkNodes> levels{};
+Status Graph::Impl::add_chunks(std::size_t first, std::size_t count) {
+  const std::size_t nodes = count * kChunkNodes;
+  std::vector<std::uint8_t> levels(nodes);
   std::size_t upper_entries = 0;
-  for (NodeId slot = 0; slot < kChunkNodes; ++slot) {
-    levels[slot] = static_cast<std::uint8_t>(nearlite::level_of(thresholds, options.seed, first + slot));
-    upper_entries += std::size_t{levels[slot]} * options.m;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    const auto id = static_cast<NodeId>((first << kChunkShift) + i);
+    levels[i] = static_cast<std::uint8_t>(nearlite::level_of(thresholds, options.seed, id));
+    upper_entries += std::size_t{levels[i]} * options.m;
   }
   std::vector<ZeroedBytes> made;
   made.reserve(6);
@@ -88,10 +95,10 @@ Status Graph::Impl::add_chunk(std::size_t chunk) {
   Link* new_links = nullptr;
   Link* new_uppers = nullptr;
   NodeState* new_states = nullptr;
-  if (!add_block(made, std::size_t{kChunkNodes} * options.format.code_bytes, &new_codes) ||
-      !add_block(made, std::size_t{kChunkNodes} * options.format.residual_bytes, &new_residuals) ||
-      !add_block(made, kChunkNodes, &new_infos) || !add_block(made, kChunkNodes * std::size_t{capacity0}, &new_links) ||
-      !add_block(made, upper_entries, &new_uppers) || !add_block(made, kChunkNodes, &new_states)) {
+  if (!add_block(made, nodes * options.format.code_bytes, &new_codes) ||
+      !add_block(made, nodes * options.format.residual_bytes, &new_residuals) ||
+      !add_block(made, nodes, &new_infos) || !add_block(made, nodes * capacity0, &new_links) ||
+      !add_block(made, upper_entries, &new_uppers) || !add_block(made, nodes, &new_states)) {
     return no_memory();
   }
   blocks.reserve(blocks.size() + made.size());
@@ -101,18 +108,23 @@ Status Graph::Impl::add_chunk(std::size_t chunk) {
     blocks.push_back(std::move(block));
   }
   std::uint32_t offset = 0;
-  for (NodeId slot = 0; slot < kChunkNodes; ++slot) {
-    if (levels[slot] == 0) continue;
-    new_states[slot].level = levels[slot];
-    new_states[slot].upper_offset = offset;
-    offset += std::uint32_t{levels[slot]} * options.m;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    if (i % kChunkNodes == 0) {
+      const std::size_t chunk = first + i / kChunkNodes;
+      codes[chunk] = new_codes + i * options.format.code_bytes;
+      residuals[chunk] = new_residuals + i * options.format.residual_bytes;
+      infos[chunk] = new_infos + i;
+      links0[chunk] = new_links + i * capacity0;
+      new_uppers += offset;  // what the chunk before it needed
+      uppers[chunk] = new_uppers;
+      offset = 0;
+      states[chunk] = new_states + i;
+    }
+    if (levels[i] == 0) continue;
+    new_states[i].level = levels[i];
+    new_states[i].upper_offset = offset;
+    offset += std::uint32_t{levels[i]} * options.m;
   }
-  codes[chunk] = new_codes;
-  residuals[chunk] = new_residuals;
-  infos[chunk] = new_infos;
-  links0[chunk] = new_links;
-  uppers[chunk] = new_uppers;
-  states[chunk] = new_states;
   memory_bytes.fetch_add(bytes, std::memory_order_relaxed);  // a statistic, orders nothing
   return {};
 }
@@ -171,13 +183,20 @@ Status Graph::reserve(NodeId last) {
   if (last > kNodeIdMax) {
     return {Code::kFull, "node id " + std::to_string(last) + " is above " + std::to_string(kNodeIdMax)};
   }
-  // Chunks that turn out not to be needed stay for the next call: a failure changes nothing that can be seen.
-  try {
-    for (std::size_t chunk = (std::size_t{max_id()} + 1) >> kChunkShift; chunk <= (last >> kChunkShift); ++chunk) {
-      if (impl_->states[chunk] == nullptr) NEARLITE_TRY(impl_->add_chunk(chunk));
+  const std::size_t wanted = (std::size_t{last} >> kChunkShift) + 1;
+  std::size_t first = (std::size_t{max_id()} + 1) >> kChunkShift;
+  while (first < wanted && impl_->states[first] != nullptr) ++first;
+  if (first < wanted) {
+    // A third more than there is, so that a growing graph lies in few large blocks; what is not touched costs nothing.
+    // Blocks that turn out not to be needed stay for the next call: a failure changes nothing that can be seen.
+    const std::size_t count = std::min(std::max(wanted - first, first / 3), Impl::kChunkMax - first);
+    try {
+      Status made = impl_->add_chunks(first, count);
+      if (!made.ok() && count > wanted - first) made = impl_->add_chunks(first, wanted - first);
+      NEARLITE_TRY(made);
+    } catch (const std::bad_alloc&) {
+      return no_memory();
     }
-  } catch (const std::bad_alloc&) {
-    return no_memory();
   }
   if (last > impl_->reserved_last) impl_->reserved_last = last;
   return {};

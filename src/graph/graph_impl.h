@@ -21,6 +21,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/aligned.h"
 #include "graph/graph.h"
 #include "graph/level.h"
 
@@ -46,20 +47,22 @@ struct NodeState {
 };
 static_assert(sizeof(NodeState) == 32);
 
-/// Zeroed memory on a 64-byte boundary. Pages that are never touched cost nothing.
+/// Zeroed memory on a 64-byte boundary: in huge pages where it is large, because it is read at random, else in pages
+/// that cost nothing until they are touched, because most indexes are small.
 class ZeroedBytes {
  public:
-  ZeroedBytes() = default;
   /// False when there is no memory.
-  [[nodiscard]] bool allocate(std::size_t bytes) noexcept;
+  [[nodiscard]] bool allocate(std::size_t bytes);
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
  private:
+  static constexpr std::size_t kLargeMin = std::size_t{4} << 20;
   struct Free {
     void operator()(void* block) const noexcept { std::free(block); }
   };
-  std::unique_ptr<void, Free> block_;
+  std::unique_ptr<void, Free> small_;
+  AlignedBuffer large_;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
@@ -114,7 +117,8 @@ struct Graph::Impl {
   [[nodiscard]] bool is_present(NodeId id) const noexcept;
 
   Status make_directories();
-  Status add_chunk(std::size_t chunk);
+  /// Allocates `count` chunks in a row that are not there yet.
+  Status add_chunks(std::size_t first, std::size_t count);
 };
 
 /// Number of entries up to the terminating zero.

@@ -27,9 +27,10 @@ void WalkScratch::prepare(const Graph::Impl& graph, NodeId limit, std::uint32_t 
   if (visited.size() < words) {
     // A tenth more than needed, so that a growing index does not allocate in every search.
     visited.resize(words + words / 8 + 16);
-    touched.resize(visited.size());
+    touched.resize(visited.size() + 1);  // the loop writes one place ahead
   }
-  if (gathered.size() < std::size_t{2} * graph.capacity0) gathered.resize(std::size_t{2} * graph.capacity0);
+  const std::size_t gathered_max = std::size_t{2} * graph.capacity0 + 1;
+  if (gathered.size() < gathered_max) gathered.resize(gathered_max);
 }
 
 WalkView published_view(const Graph::Impl& graph) noexcept {

@@ -16,6 +16,12 @@ NEARLITE_ALWAYS_INLINE void prefetch_code(const Graph::Impl& graph, NodeId id, s
   for (std::size_t at = 0; at < code_bytes; at += 64) __builtin_prefetch(code + at, 0, 2);  // into L2
 }
 
+NEARLITE_ALWAYS_INLINE void prefetch_list(const Graph::Impl& graph, NodeId id, unsigned level) {
+  if (level > 0) return;
+  const Link* list = graph.list0(id);
+  for (std::uint32_t i = 0; i < graph.capacity0; i += 16) __builtin_prefetch(list + i, 0, 3);
+}
+
 /// Four consecutive ids, or fewer at the end.
 template <CodeKind kind>
 NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids,
@@ -77,13 +83,15 @@ NEARLITE_ALWAYS_INLINE std::size_t gather(const WalkView& view, NodeId id, unsig
     const NodeId next = read_link(list[i]);
     if (next == kNodeNone) break;
     if (next > view.limit) continue;
+    // Without branches: about half of the neighbours were visited, which half cannot be predicted.
     const std::uint32_t word = next >> 6;
     const std::uint64_t bit = std::uint64_t{1} << (next & 63);
     const std::uint64_t before = visited[word];
-    if ((before & bit) != 0) continue;
-    if (before == 0) touched[touched_count++] = word;
     visited[word] = before | bit;
-    gathered[count++] = next;
+    touched[touched_count] = word;
+    touched_count += before == 0 ? 1 : 0;
+    gathered[count] = next;
+    count += (before & bit) == 0 ? 1 : 0;
   }
   return count;
 }
@@ -93,12 +101,11 @@ NEARLITE_ALWAYS_INLINE std::uint32_t insert_sorted(std::uint64_t* pool, std::uin
                                                    std::uint64_t packed) {
   if (size == ef && packed > pool[size - 1]) return size;
   std::uint32_t low = 0;
-  std::uint32_t length = size;
-  while (length > 0) {
-    const std::uint32_t half = length / 2;
-    const bool right = pool[low + half] < packed;
-    low = right ? low + half + 1 : low;
-    length = right ? length - half - 1 : half;
+  for (std::uint32_t length = size; length > 0;) {
+    const std::uint32_t half = (length + 1) / 2;
+    const std::uint32_t mask = 0U - static_cast<std::uint32_t>(pool[low + half - 1] < packed);
+    low += half & mask;
+    length -= half;
   }
   const std::uint32_t last = size < ef ? size++ : size - 1;
   __builtin_memmove(pool + low + 1, pool + low, std::size_t{last - low} * sizeof(std::uint64_t));
@@ -146,6 +153,7 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
       const std::size_t end = count - i < 4 ? count - i : 4;
       for (std::size_t j = 0; j < end; ++j) {
         const std::uint32_t place = insert_sorted(pool, size, ef, pack(keys[j], gathered[i + j]));
+        if (place <= cursor + 1) prefetch_list(graph, gathered[i + j], level);  // among the next to be expanded
         if (place < cursor) cursor = place;
       }
     }

@@ -3,11 +3,10 @@
 //
 // State machine of a transaction, driven by the SQLite callbacks named in docs/concurrency.md:
 //
-//   kReading ──insert/erase──▶ kWriting ──sync()──▶ kSynced ──commit()──▶ kReading
-//                                 ▲  │                 │ (BUSY: COMMIT failed, more writes may
-//                                 follow) │  └─rollback_to()─▶ stale: the next use resyncs from the
-//                                 rows └────────────────────┘
-//   rollback() from anywhere ──▶ kReading
+//   reading --insert, erase--> writing --sync()--> synced --commit()--> reading
+//
+// From synced, more writes may follow (COMMIT was refused with BUSY) and lead back to writing. rollback() leads
+// from anywhere to reading. rollback_to() marks the state stale: its next use reads it back from the rows.
 //
 // INVARIANT D1. Rows are the truth: whatever is returned was decided from the caller's own
 // snapshot. INVARIANT D2. A row, its node and the commit record that covers it are written by the
@@ -128,6 +127,8 @@ class Index {
   [[nodiscard]] const SideFile& side_file() const noexcept { return side_file_; }
   /// Writes the image of the last committed state now.
   Status save();
+  /// The table is dropped: the image has no use any more (and, if that is rolled back, is only a hint).
+  void remove_side_file() noexcept;
   /// The connection closes: writes the image if this connection changed rows since the last one.
   void close() noexcept;
 
@@ -154,6 +155,7 @@ class Index {
   // nullopt: the graph does not have enough rows, scan.
   Result<std::optional<std::vector<Hit>>> search_graph(const View& view,
                                                        const SearchRequest& request);
+  static std::uint64_t rescore_limit(const View& view, const Candidate& kth);
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
   Result<std::vector<Hit>> search_exact(const SearchRequest& request);
@@ -170,6 +172,7 @@ class Index {
   Status fold_window(std::uint64_t id_count);
   Status repair_window(std::uint64_t id_count);
   Status purge_window(std::uint64_t count);
+  Status clear_strays(std::span<const std::pair<NodeId, RowId>> live);
   Status rebuild_rows(std::span<const std::pair<NodeId, RowId>> live, const CommitRecord& previous);
   [[nodiscard]] bool is_pending(NodeId id) const;
   Status write_all();

@@ -169,6 +169,19 @@ Status Index::rebuild(std::span<const std::pair<NodeId, RowId>> live) {
   return {};
 }
 
+// Empties the slots of vectors that no row of the table uses.
+Status Index::clear_strays(std::span<const std::pair<NodeId, RowId>> live) {
+  std::vector<NodeId> strays;
+  NEARLITE_TRY(
+      store_->scan_vectors(1, kNodeIdMax, [&](NodeId id, RowId, std::span<const std::byte>) {
+        const auto found = std::lower_bound(live.begin(), live.end(), std::pair{id, INT64_MIN});
+        if (found == live.end() || found->first != id) strays.push_back(id);
+        return Status();
+      }));
+  for (const NodeId id : strays) NEARLITE_TRY(store_->clear_vector(id));
+  return {};
+}
+
 Status Index::rebuild_rows(std::span<const std::pair<NodeId, RowId>> live,
                            const CommitRecord& previous) {
   Write& write = *write_;
@@ -180,12 +193,10 @@ Status Index::rebuild_rows(std::span<const std::pair<NodeId, RowId>> live,
   }));
   for (const auto& [seq, id] : dead) NEARLITE_TRY(store_->erase_dead(seq, id));
 
+  NEARLITE_TRY(clear_strays(live));
   std::vector<std::byte> stored(vector_bytes(options_.element, options_.dim));
   std::vector<float> values(options_.dim);
-  NodeId expected = 1;
   for (const auto& [id, rowid] : live) {
-    for (; expected < id; ++expected) NEARLITE_TRY(store_->clear_vector(expected));
-    ++expected;
     RowId stored_rowid = 0;
     NEARLITE_ASSIGN(const bool found, store_->read_vector(id, stored_rowid, stored));
     if (!found || stored_rowid != rowid) {

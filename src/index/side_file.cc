@@ -1,5 +1,7 @@
 // When the side file is written and read. A failure to write never fails a commit: the file is a
 // hint, and the next chance comes.
+#include <unistd.h>
+
 #include "base/try.h"
 #include "index/side_image.h"
 #include "index/write.h"
@@ -58,6 +60,12 @@ void Index::save_after_commit(std::uint64_t changed_count) noexcept {
   unsaved_rows_ = unsaved_commits_ = 0;
   has_image_ = true;
   ++save_count_;
+}
+
+void Index::remove_side_file() noexcept {
+  if (!side_file_.path.empty()) unlink(side_file_.path.c_str());
+  unsaved_rows_ = unsaved_commits_ = 0;
+  has_image_ = false;
 }
 
 void Index::close() noexcept {

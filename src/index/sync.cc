@@ -86,8 +86,8 @@ Status Index::write_rows() {
     if (id > write.base.max_node_id || write.purged.contains(id)) continue;
     NEARLITE_TRY(put_record(id, /*fresh=*/false));
   }
-  // Folded rows are listed too: a cache that catches up must know what is still to be folded, or the
-  // same statements would not write the same bytes.
+  // Folded rows are listed too: a cache that catches up must know what is still to be folded, or
+  // the same statements would not write the same bytes.
   std::vector<NodeId>& touched = write.next.touched;
   touched.assign(write.rewritten.begin(), write.rewritten.end());
   std::erase_if(touched, [&](NodeId id) { return write.purged.contains(id); });

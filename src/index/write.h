@@ -27,7 +27,7 @@ struct Index::Write {
   NodeId next_id = 1;
   NodeId written_max = kNodeNone;   // new nodes up to here have their rows
   CommitRecord next;                // the record in the making: hands and counters of maintenance
-  std::set<NodeId> rewritten;                 // older nodes whose link row was written again
+  std::set<NodeId> rewritten;       // older nodes whose link row was written again
   std::set<NodeId> purged;          // by this transaction
   NodeId least_max_id = kNodeNone;  // the commit record says at least this highest id
   bool changed = false;             // since the last successful sync

@@ -43,6 +43,7 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   *this = SearchStream();
   table_ = std::move(table);
   vector_index_ = vector_index;
+  NEARLITE_TRY(table_->ready());
   NEARLITE_TRY(read_arguments(arguments));
   arguments_ = std::move(arguments);
   if (sqlite3_value_type(query) == SQLITE_NULL) {

@@ -84,7 +84,8 @@ Table::Table(Connection& connection, std::string schema, std::string name, Table
       db_(connection.db()),
       schema_(std::move(schema)),
       name_(std::move(name)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      declared_(options_) {}
 
 Status Table::error(Code code, std::string_view what) const {
   return {code, "nearlite: " + name_ + ": " + std::string(what)};
@@ -229,44 +230,80 @@ Result<std::string> config_text(Store& store, std::string_view key) {
 
 }  // namespace
 
+// A table whose config cannot be read can still be dropped; everything else says what is wrong.
 Result<std::shared_ptr<Table>> Table::open(Connection& connection, const std::string& schema,
                                            const std::string& name, TableOptions options) {
   NEARLITE_TRY(check_path(name, options.path));
-  SqliteStore config(connection.db(), schema, name, "", VectorLayout());
+  std::shared_ptr<Table> table(new Table(connection, schema, name, std::move(options)));
+  Status status = table->load_config();
+  if (status.ok()) {
+    if (auto known = connection.find(schema, table->uuid_)) {
+      known->set_name(name);
+      return known;
+    }
+  } else if (status.code() == Code::kCorruption || status.code() == Code::kSqlite) {
+    table->broken_ = std::move(status);
+    table->uuid_ = "broken " + name;
+  } else {
+    return status;
+  }
+  connection.add(table);
+  return table;
+}
+
+Status Table::load_config() {
+  SqliteStore config(db_, schema_, name_, "", VectorLayout());
   NEARLITE_ASSIGN(const std::string version, config_text(config, kFormatKey));
   if (version != std::to_string(kFormatVersion)) {
-    return Status(Code::kCorruption, "nearlite: " + name + ": format version '" + version +
-                                         "' is not " + std::to_string(kFormatVersion) +
-                                         ", the one this build reads");
+    return corruption(name_, "format version " + shown(version) + " is not " +
+                                 std::to_string(kFormatVersion) + ", the one this build reads");
   }
-  NEARLITE_ASSIGN(const std::string uuid, config_text(config, kUuidKey));
-  if (uuid.size() != 32) return corruption(name + "_config", "no uuid");
-  if (auto known = connection.find(schema, uuid)) {
-    known->set_name(name);
-    return known;
+  NEARLITE_ASSIGN(uuid_, config_text(config, kUuidKey));
+  if (uuid_.size() != 32) return corruption(name_ + "_config", "no uuid");
+  std::vector<VectorLayout> layouts;
+  for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
+    NEARLITE_ASSIGN(const std::string text,
+                    config_text(config, std::string(kLayoutKey) + column_suffix(i)));
+    const int capacity = std::atoi(text.c_str());
+    if (capacity < 1 || capacity > 65'536) {
+      return corruption(name_ + "_config", "vectors per block: " + shown(text));
+    }
+    const VectorColumn& column = options_.vectors[i];
+    layouts.push_back({static_cast<std::uint32_t>(vector_bytes(column.type, column.dim)),
+                       static_cast<std::uint32_t>(capacity)});
   }
+  NEARLITE_TRY(make_indexes(layouts));
+  return load_settings();
+}
+
+Status Table::load_settings() {
+  TableOptions options = declared_;
+  Store& config = indexes_.front()->store();
   for (const std::string_view option : {"ef_construction", "ef_search", "tombstone_rebuild_pct",
                                         "parallel_insert_threshold", "persist"}) {
     NEARLITE_ASSIGN(const std::string value,
                     config_text(config, std::string(kSettingPrefix) + std::string(option)));
-    if (!value.empty()) NEARLITE_TRY(change_option(name, option, value, options));
+    if (!value.empty()) NEARLITE_TRY(change_option(name_, option, value, options));
   }
-  std::shared_ptr<Table> table(new Table(connection, schema, name, std::move(options)));
-  table->uuid_ = uuid;
-  std::vector<VectorLayout> layouts;
-  for (std::size_t i = 0; i < table->options_.vectors.size(); ++i) {
-    NEARLITE_ASSIGN(const std::string text,
-                    config_text(config, std::string(kLayoutKey) + column_suffix(i)));
-    const int capacity = std::atoi(text.c_str());
-    if (capacity < 1 || capacity > 65'536)
-      return corruption(name + "_config", "vectors per block: " + text);
-    const VectorColumn& column = table->options_.vectors[i];
-    layouts.push_back({static_cast<std::uint32_t>(vector_bytes(column.type, column.dim)),
-                       static_cast<std::uint32_t>(capacity)});
+  options_ = std::move(options);
+  apply_settings();
+  settings_in_doubt_ = false;
+  return {};
+}
+
+void Table::apply_settings() {
+  for (auto& index : indexes_) {
+    IndexOptions& options = index->options();
+    options.ef_construction = options_.ef_construction;
+    options.ef_search = options_.ef_search;
+    options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
+    options.parallel_insert_threshold = options_.parallel_insert_threshold;
   }
-  NEARLITE_TRY(table->make_indexes(layouts));
-  connection.add(table);
-  return table;
+}
+
+Status Table::ready() {
+  NEARLITE_TRY(broken_);
+  return settings_in_doubt_ ? load_settings() : Status();
 }
 
 void Table::drop_statements() noexcept {
@@ -305,11 +342,12 @@ Status Table::rename(const std::string& new_name) {
 Status Table::destroy() {
   for (auto& index : indexes_) index->rollback();
   drop_statements();
-  for (std::size_t i = 0; i < stores_.size(); ++i) {
+  for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
     NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i)));
   }
   NEARLITE_TRY(drop_config_table(db_, schema_, name_));
   NEARLITE_TRY(execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_));
+  for (auto& index : indexes_) index->remove_side_file();
   connection_.remove(*this);
   return {};
 }
@@ -386,18 +424,22 @@ Status Table::sync() {
 
 void Table::commit() noexcept {
   for (auto& index : indexes_) index->commit();
+  settings_changed_ = false;
   former_names_.clear();
   name_in_doubt_ = false;
 }
 
 void Table::rollback() noexcept {
   for (auto& index : indexes_) index->rollback();
+  settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
+  settings_changed_ = false;
   former_names_.clear();
   name_in_doubt_ = false;
 }
 
 void Table::rollback_to() noexcept {
   for (auto& index : indexes_) index->rollback_to();
+  settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   name_in_doubt_ = name_in_doubt_ || !former_names_.empty();
 }
 

@@ -53,6 +53,10 @@ class Table {
   /// The vector column called `name`; the first when empty.
   Result<std::size_t> find_vector(std::string_view name) const;
 
+  /// To be called before anything else is done with the table: says why it cannot be used, if so,
+  /// and reads settings again that a rollback may have changed.
+  Status ready();
+
   // How many sqlite3_vtab objects stand for this table now.
   void attach() noexcept { ++attach_count_; }
   /// The last one to go closes all statements: an open one would keep the connection from closing.
@@ -99,6 +103,9 @@ class Table {
 
   Status rebuild();
   Status change_setting(std::string_view name, const std::string& value);
+  Status load_config();
+  Status load_settings();
+  void apply_settings();
   [[nodiscard]] SideFile find_side_file(const std::string& suffix) const;
   Status make_indexes(std::span<const VectorLayout> layouts);
   void set_name(const std::string& name);
@@ -123,6 +130,10 @@ class Table {
   bool name_in_doubt_ = false;
   std::string uuid_;
   TableOptions options_;
+  TableOptions declared_;           // options as CREATE gave them, without settings
+  bool settings_changed_ = false;   // by this transaction
+  bool settings_in_doubt_ = false;  // a rollback may have undone that
+  Status broken_;                   // why only DROP is possible
   int attach_count_ = 0;
   std::vector<std::unique_ptr<Index>> indexes_;
   std::vector<SqliteStore*> stores_;  // owned by indexes_

@@ -17,6 +17,7 @@ constexpr std::size_t kProblemsMax = 100;
 }  // namespace
 
 Result<std::vector<std::string>> Table::check(std::size_t limit) {
+  NEARLITE_TRY(ready());
   std::vector<std::string> problems;
   for (std::size_t i = 0; i < indexes_.size() && problems.size() < limit; ++i) {
     const auto live = live_rows(i);
@@ -32,6 +33,7 @@ Result<std::vector<std::string>> Table::check(std::size_t limit) {
 }
 
 Status Table::command(std::string_view name, sqlite3_value* argument) {
+  NEARLITE_TRY(ready());
   const bool has_argument = argument != nullptr && sqlite3_value_type(argument) != SQLITE_NULL;
   if (has_argument) {
     const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argument));
@@ -84,15 +86,13 @@ Status Table::change_setting(std::string_view name, const std::string& value) {
   const std::string text = option_text(options_, canonical);
   NEARLITE_TRY(indexes_.front()->store().put_config(
       "setting." + canonical, std::as_bytes(std::span(text.data(), text.size()))));
-  for (auto& index : indexes_) {
-    index->options().ef_search = options_.ef_search;
-    index->options().tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
-    index->options().parallel_insert_threshold = options_.parallel_insert_threshold;
-  }
+  settings_changed_ = true;
+  apply_settings();
   return {};
 }
 
 Result<std::string> Table::stats_json() {
+  NEARLITE_TRY(ready());
   nlohmann::ordered_json all;
   all["table"] = name_;
   all["simd"] = std::string(name_of(active_simd_target()));
@@ -127,6 +127,7 @@ Result<std::string> Table::stats_json() {
 }
 
 Result<std::uint64_t> Table::digest() {
+  NEARLITE_TRY(ready());
   Hasher hasher;
   for (auto& index : indexes_) {
     NEARLITE_ASSIGN(const std::uint64_t part, index->digest());

@@ -169,11 +169,32 @@ Status invalid(std::string_view table, std::string_view problem) {
   return Status(Code::kInvalidArgument, std::move(message));
 }
 
+namespace {
+
+// Messages must be UTF-8 whatever bytes a damaged file holds: hosts decode them.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    if (lead < 0x80U) continue;
+    const int more = lead >= 0xf0U && lead < 0xf5U ? 3 : lead >= 0xe0U ? 2 : 1;
+    if (lead < 0xc2U || lead >= 0xf5U) return false;
+    for (int k = 0; k < more; ++k, ++i) {
+      if (i == text.size() || (static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80U) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
 std::string shown(std::string_view value) {
   constexpr std::size_t kShownBytesMax = 64;
   std::string text = "'";
   for (const char c : value.substr(0, kShownBytesMax)) {
     text += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  }
+  if (!is_utf8(value)) {
+    for (char& c : text) c = static_cast<unsigned char>(c) >= 0x80U ? '?' : c;
   }
   if (value.size() > kShownBytesMax) {
     // Do not end inside a UTF-8 sequence: drop its continuation bytes and its lead byte.

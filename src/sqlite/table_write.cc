@@ -176,6 +176,7 @@ Status Table::write_vectors(NewRow& row, RowId rowid) {
 
 Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* const> values,
                               bool replace, RowId& rowid_out) {
+  NEARLITE_TRY(ready());
   NewRow row;
   NEARLITE_TRY(check_values(values, row));
   const bool has_rowid = sqlite3_value_type(rowid) != SQLITE_NULL;
@@ -233,6 +234,7 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
 }
 
 Status Table::erase(RowId rowid) {
+  NEARLITE_TRY(ready());
   const KeepLastRowid keep(db_);
   NEARLITE_ASSIGN(const std::vector<NodeId> ids, node_ids(rowid));
   if (ids.empty()) return {};
@@ -252,6 +254,7 @@ Status Table::erase(RowId rowid) {
 Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
                               std::span<sqlite3_value* const> values, bool replace) {
   const KeepLastRowid keep(db_);
+  NEARLITE_TRY(ready());
   NewRow row;
   NEARLITE_TRY(check_values(values, row));
   NEARLITE_ASSIGN(const std::vector<NodeId> old_ids, node_ids(old_rowid));

@@ -146,6 +146,18 @@ int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {
   return SQLITE_OK;
 }
 
+// The arguments of a search are no places to write to; k is one together with a command.
+Status check_hidden(const Table& table, sqlite3_value** hidden) {
+  const bool is_command = sqlite3_value_type(hidden[kCommand]) != SQLITE_NULL;
+  constexpr const char* kNames[] = {"distance", "k", "ef_search", "exact"};
+  for (const int column : {kDistance, kK, kEfSearch, kExact}) {
+    if (sqlite3_value_type(hidden[column]) == SQLITE_NULL || (is_command && column == kK)) continue;
+    return invalid(table.name(), std::string(kNames[column]) +
+                                     " is an argument of searches and cannot be written");
+  }
+  return {};
+}
+
 // argv: old rowid (NULL for INSERT), new rowid, declared columns, hidden columns.
 Status write_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* rowid,
                  bool& conflict) {
@@ -154,6 +166,7 @@ Status write_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* ro
   const std::size_t declared = table.options().columns.size();
   const std::span<sqlite3_value* const> values(argv + 2, declared);
   sqlite3_value** hidden = argv + 2 + declared;
+  NEARLITE_TRY(check_hidden(table, hidden));
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
     if (sqlite3_value_type(hidden[kCommand]) != SQLITE_NULL) {
       const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(hidden[kCommand]));

@@ -51,11 +51,12 @@ class Store {
   /// Copies the vector of `id` to `out` (layout().vector_bytes) and its rowid; false when the slot
   /// is empty.
   virtual Result<bool> read_vector(NodeId id, RowId& rowid, std::span<std::byte> out) = 0;
-  /// Visits the vectors of `ids` in the order that suits the store; a slot that is empty is corruption. `vector` lives during the call
-  /// only. Cheaper than read_vector() one by one.
+  /// Visits the vectors of `ids` in the order that suits the store; a slot that is empty is
+  /// corruption. `vector` lives during the call only. Cheaper than read_vector() one by one.
   virtual Status read_vectors(
       std::span<const NodeId> ids,
-      const std::function<Status(NodeId id, RowId rowid, std::span<const std::byte> vector)>& visit) = 0;
+      const std::function<Status(NodeId id, RowId rowid, std::span<const std::byte> vector)>&
+          visit) = 0;
   /// Visits the non-empty slots of ids in [first, last] ascending. `vector` lives during the call
   /// only.
   virtual Status scan_vectors(

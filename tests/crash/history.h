@@ -41,7 +41,7 @@ class History {
   std::vector<Operation> advance() {
     ++n_;
     Random random(mix(seed_, static_cast<std::uint64_t>(n_)));
-    const std::uint64_t count = n_ % 25 == 1 ? 40 : 1 + random.below(6);
+    const std::uint64_t count = n_ % 25 == 20 ? 40 : 1 + random.below(6);
     std::vector<Operation> operations;
     for (std::uint64_t i = 0; i < count; ++i) {
       operations.push_back(choose(random));

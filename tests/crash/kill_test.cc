@@ -79,6 +79,7 @@ class Writer {
     create();
     const std::int64_t n = database_.number("SELECT n FROM progress");
     while (history_.n() < n) history_.advance();
+    page_->acknowledged = n;  // seen by this process, so never to be lost again
     for (;;) {
       page_->phase = Phase::kBetween;
       maintain();
@@ -230,14 +231,22 @@ void run_generation(const Mode& mode, std::uint64_t seed, std::size_t kill_count
   for (std::size_t i = 0; i < kill_count && tally.fault.empty(); ++i) {
     page->phase = Phase::kStarting;
     const pid_t writer = spawn_self(writer_arguments(folder.path(), mode, seed));
-    const bool early = random.chance(35);  // while opening, creating or recovering
+    // A third of the kills fall while the writer opens, creates or recovers, a third upon its first
+    // transaction, a third after it has committed some.
+    const std::uint64_t kind = random.below(3);
+    const std::int64_t before = page->acknowledged;
+    const auto is_due = [&] {
+      if (kind == 0) return page->phase.load() >= Phase::kOpening;
+      return page->phase.load() >= Phase::kWriting &&
+             (kind == 1 || page->acknowledged > before + 1);
+    };
     int code = 0;
     bool ended = false;
-    while (!ended && page->phase < (early ? Phase::kOpening : Phase::kWriting)) {
+    while (!ended && !is_due()) {
       sleep_microseconds(100);
       ended = has_ended(writer, code);
     }
-    sleep_microseconds(early ? random.below(4000) : 2000 + random.below(20'000));
+    sleep_microseconds(random.below(kind == 0 ? 1500 : 20'000));
     if (!ended) {
       kill(writer, SIGKILL);
       code = wait_for(writer);

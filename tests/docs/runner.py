@@ -2,8 +2,8 @@
 
 Each ```sql block runs in order in one fresh database, in a folder of its own that holds the
 extension as ./nearlite and build/nearlite. The extension is loaded first, unless the document's own
-first block loads it. A ```text block directly after a ```sql block is what that block prints, as the sqlite3
-shell prints it: one line a row, columns separated by `|`, NULL empty.
+first block loads it. A ```text block directly after a ```sql block is what that block prints, as
+the sqlite3 shell prints it: one line a row, columns separated by `|`, NULL empty.
 
 Comments directly before a block say more about it:
   <!-- params: {"query": [1, 0, 0]} -->   values of its named parameters; lists become JSON text
@@ -70,7 +70,10 @@ class CurrentDriver:
         return self.connection.cursor().execute(sql, params).fetchall()
 
     def close(self):
-        self.connection.close()
+        try:
+            self.connection.close()
+        except Exception as error:
+            raise Mismatch(f"the connection does not close: {error}") from error
 
 
 def blocks(markdown):

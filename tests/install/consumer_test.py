@@ -1,4 +1,4 @@
-"""A project outside the tree uses an installed copy: by find_package, by pkg-config, and by loading."""
+"""Projects outside the tree use an installed copy: find_package, pkg-config, loading."""
 
 import os
 import re

@@ -3,6 +3,7 @@
 // allows.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -232,9 +233,11 @@ class Writes {
     if (name.empty() || world_.config().engine == Database::Engine::kPlain) return;
     const Table& table = session.seen->at(name);
     const Record good = make_record(table, random);
-    std::vector<Value> parameters{pick_rowid(table, random, 0)};
+    const std::int64_t fresh =
+        table.records.empty() ? 1 : std::max<std::int64_t>(table.records.rbegin()->first, 0) + 1;
+    std::vector<Value> parameters{fresh};
     push_record(table, good, parameters);
-    parameters.emplace_back(pick_rowid(table, random, 0));
+    parameters.emplace_back(fresh + 1);
     const Value bad[] = {Blob(4 * table.shape.dim + 4), Blob(), std::string("[1,2"),
                          std::string("[nan]"), std::int64_t{5}};
     parameters.push_back(bad[random.below(std::size(bad))]);

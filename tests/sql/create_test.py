@@ -48,7 +48,7 @@ class Create(SqlCase):
             " dim = 4 , m = 8 ",
             "dim = '4', m = \"8\"",
             "DIM=4, M=8",
-            "dim=4, -- the size\n m=8 -- of lists",
+            "dim=4, -- the size\n m=8 -- of lists\n",
             "/* a */ dim /* b */ = /* c */ 4, m=8",
             "\n\tdim\n=\n4\n,\nm=8\n",
             "dim=4, m=8, path=''",
@@ -180,9 +180,6 @@ class Create(SqlCase):
         self.refused("dim=4, quantize=int3", "int3")
         self.refused("dim=4, tombstone_rebuild_pct=101", "101")
         self.refused("dim=4, persist=sometimes", "sometimes")
-        self.refused(
-            "dim=4, 'unclosed",
-        )
 
     def test_refused_columns(self):
         self.refused("v float[0]", "0")

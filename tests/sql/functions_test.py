@@ -40,7 +40,7 @@ class Functions(SqlCase):
             ("vec_distance_cosine('[1,0]', '[-1,0]')", 2.0),
             ("vec_distance_cosine('[0,0]', '[1,0]')", 1.0),
             ("vec_distance_cosine('[0,0]', '[0,0]')", 1.0),
-            ("vec_distance_hamming(x'ff00', x'0f01')", 5.0),
+            ("vec_distance_hamming(vec_bit(x'ff00'), vec_bit(x'0f01'))", 5.0),
             ("cosine_similarity('[1,0]', '[1,0]')", 1.0),
         ):
             with self.subTest(sql=sql):

@@ -402,7 +402,7 @@ class Transactions(SqlCase):
         for rowid in range(100, 130):
             db = self.db if rowid % 2 else second
             rows[rowid] = self.insert(db, rowid)
-            if rowid % 3 == 0:
+            if rowid % 3 == 0 and rowid - 70 in rows:
                 del rows[rowid - 70]
                 db.run("DELETE FROM t WHERE rowid = ?", rowid - 70)
             self.check(rows, second if rowid % 2 else self.db)

@@ -30,14 +30,25 @@ std::string compare_rows(const Records& found, const Records& expected) {
   return {};
 }
 
+// The function that gives a blob its element type.
+const char* constructor_of(Element element) {
+  switch (element) {
+    case Element::kFloat: return "vec_f32";
+    case Element::kFloat16: return "vec_f16";
+    case Element::kBfloat16: return "vec_bf16";
+    case Element::kInt8: return "vec_int8";
+    case Element::kBit: return "vec_bit";
+  }
+  return "?";
+}
+
 // The distance a search shows is the scalar function's, to the last bit.
 std::string check_scalar(Database& database, const std::string& table, const TableShape& shape,
                          const Blob& query, std::int64_t k) {
-  const bool comparable = shape.element == Element::kFloat || shape.element == Element::kBit;
-  if (!comparable) return {};  // a bare blob of another type would be read as float32
+  const std::string typed = constructor_of(shape.element);  // a bare blob would be read as float32
   const std::string sql =
-      std::string("SELECT n.rowid, n.distance, vec_distance_") + name_of(shape.metric) +
-      "(r.embedding, ?1) FROM (SELECT rowid, distance FROM " + table +
+      std::string("SELECT n.rowid, n.distance, vec_distance_") + name_of(shape.metric) + "(" +
+      typed + "(r.embedding), " + typed + "(?1)) FROM (SELECT rowid, distance FROM " + table +
       " WHERE embedding MATCH ?1 AND k = ?2) AS n JOIN " + table + " AS r ON r.rowid = n.rowid";
   Rows rows;
   if (const int code = database.run(sql, {query, k}, &rows)) return sql_fault(database, sql, code);
