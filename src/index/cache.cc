@@ -103,7 +103,8 @@ struct Cache::Delta {
   std::map<NodeId, NodeRecord> rows;  // new nodes and rewritten older ones
   std::vector<std::pair<std::uint64_t, NodeId>> dead;
   std::vector<CommitRecord> commits;
-  std::set<NodeId> not_purged;  // deleted at or before the new purge_floor, yet still listed
+  bool is_purged = false;       // nodes known to be dead were purged
+  std::set<NodeId> not_purged;  // deleted as of where the cache stands, and still listed
   std::shared_ptr<const Quantizer> quantizer;
   struct Vector {
     NodeId id;
@@ -168,9 +169,11 @@ Result<bool> Cache::catch_up(Store& store, const IndexOptions& options,
         delta.dead.emplace_back(seq, id);
         return Status();
       }));
-  if (snapshot.purge_floor > from.purge_floor) {
+  // A purge takes several commits, in which the floor need not rise, so the count of the dead tells.
+  delta.is_purged = from.dead_count + delta.dead.size() != snapshot.dead_count;
+  if (delta.is_purged) {
     NEARLITE_TRY(
-        store.scan_dead(0, snapshot.purge_floor, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+        store.scan_dead(0, from.seq, UINT64_MAX, [&](std::uint64_t, NodeId id) {
           delta.not_purged.insert(id);
           return Status();
         }));
@@ -237,10 +240,9 @@ Status Cache::apply_delta(Delta& delta, const CommitRecord& to, const IndexOptio
     return Status(Code::kCorruption,
                   "nearlite: " + options.label + ": link rows and vectors disagree");
   }
-  if (to.purge_floor > at_.purge_floor) {
+  if (delta.is_purged) {
     for (NodeId id = 1; id <= at_.max_node_id; ++id) {
-      const std::uint64_t deleted = graph_->is_present(id) ? graph_->delete_seq(id) : 0;
-      if (deleted != 0 && deleted <= to.purge_floor && !delta.not_purged.contains(id))
+      if (graph_->is_present(id) && graph_->delete_seq(id) != 0 && !delta.not_purged.contains(id))
         graph_->forget(id);
     }
   }

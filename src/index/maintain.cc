@@ -57,8 +57,8 @@ Status Index::fold_window(std::uint64_t id_count) {
   NodeId id = write.next.fold_hand;
   for (std::uint64_t i = 0; i < id_count; ++i) {
     id = id >= last ? 1 : id + 1;
-    if (write.change->is_dirty(id) && !write.purged.contains(id))
-      NEARLITE_TRY(put_record(id, /*fresh=*/false));
+    if (!write.cache->graph().is_present(id) || write.purged.contains(id)) continue;
+    if (write.change->is_dirty(id)) NEARLITE_TRY(put_record(id, /*fresh=*/false));
   }
   write.next.fold_hand = id;
   return {};

@@ -172,9 +172,8 @@ Result<NodeRecord> decode_links(NodeId id, std::span<const std::byte> bytes) {
   const std::uint8_t shape = reader.u8();
   if ((shape & ~(kLevelMask | kHasLinks)) != 0) reader.fail();
   record.rowid = reader.signed_varint();
-  record.parent = read_id(reader);
+  record.parent = read_id(reader);  // itself: a dead node that was cut off
   record.as_of = read_id(reader);
-  if (record.parent == id) reader.fail();
   const std::size_t level_count = std::size_t{1} + (shape & kLevelMask);
   record.own = read_lists(reader, id, level_count);
   if ((shape & kHasLinks) != 0) record.links = read_lists(reader, id, level_count);

@@ -33,6 +33,7 @@ class SharedPage {
   SharedPage(const SharedPage&) = delete;
   SharedPage& operator=(const SharedPage&) = delete;
   T* operator->() const { return page_; }
+  T& operator*() const { return *page_; }
 
  private:
   static void* map(const std::string& path, std::size_t size);

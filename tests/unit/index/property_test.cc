@@ -18,7 +18,7 @@
 namespace nearlite::test {
 namespace {
 
-struct Setup {
+struct Variant {
   const char* name = "";
   unsigned thread_count = 1;
   unsigned reopen_every = 0;  ///< transactions; 0 = never
@@ -29,16 +29,16 @@ struct Setup {
 
 class History {
  public:
-  History(const IndexOptions& options, std::uint64_t seed, const Setup& setup)
-      : setup_(setup),
+  History(const IndexOptions& options, std::uint64_t seed, const Variant& variant)
+      : variant_(variant),
         options_(options),
         random_(seed),
         query_random_(seed + 1),
         vectors_(options, seed + 2),
         queries_(options, seed + 3),
         file_(new_file(options)) {
-    options_.thread_count = setup.thread_count;
-    if (setup.side_file) path_ = "property_test." + std::to_string(getpid()) + ".image";
+    options_.thread_count = variant.thread_count;
+    if (variant.side_file) path_ = "property_test." + std::to_string(getpid()) + ".image";
     for (int i = 0; i < 3; ++i) connections_.push_back(nullptr);
     reopen();
   }
@@ -48,9 +48,9 @@ class History {
 
   void run(int transaction_count) {
     for (int i = 0; i < transaction_count && !testing::Test::HasFailure(); ++i) {
-      SCOPED_TRACE("transaction " + std::to_string(i) + " of run '" + setup_.name + "'");
+      SCOPED_TRACE("transaction " + std::to_string(i) + " of run '" + variant_.name + "'");
       transaction();
-      if (setup_.reopen_every != 0 && i % setup_.reopen_every == 0) reopen();
+      if (variant_.reopen_every != 0 && i % variant_.reopen_every == 0) reopen();
       if (random_.chance(3)) restore_backup();
       if (random_.chance(10)) {
         if (backups_.size() == 4) backups_.erase(backups_.begin());
@@ -69,7 +69,7 @@ class History {
  private:
   void reopen() {
     Slot first = new_process();
-    Slot second = setup_.one_process ? first : new_process();
+    Slot second = variant_.one_process ? first : new_process();
     for (std::size_t i = 0; i < connections_.size(); ++i) {
       connections_[i] =
           std::make_unique<Connection>(file_, options_, i == 2 ? second : first);
@@ -83,7 +83,7 @@ class History {
     const std::uint64_t count = 1 + random_.below(random_.chance(50) ? 2 : 10);
     for (std::uint64_t i = 0; i < count && !testing::Test::HasFailure(); ++i) {
       statement(writer);
-      if (setup_.verify && query_random_.chance(15)) {
+      if (variant_.verify && query_random_.chance(15)) {
         for (auto& connection : connections_) verify_answers(*connection);
       }
     }
@@ -93,7 +93,7 @@ class History {
       ASSERT_OK(writer.commit());
       digests_.push_back(writer.digest());
     }
-    if (setup_.verify) verify_all();
+    if (variant_.verify) verify_all();
   }
 
   void statement(Connection& writer) {
@@ -155,7 +155,7 @@ class History {
     if (backups_.empty()) return;
     for (auto& connection : connections_) connection->end_read();
     file_ = backups_[random_.below(backups_.size())];
-    if (setup_.verify) verify_all();
+    if (variant_.verify) verify_all();
   }
 
   void move_readers() {
@@ -226,13 +226,15 @@ class History {
       EXPECT_EQ(hit.id, row->second.id);
       EXPECT_EQ(hit.distance, reference::distance(options_.metric, query.data(),
                                                   row->second.values.data(), options_.dim));
-      if (i > 0) EXPECT_GE(hit.distance, (*hits)[i - 1].distance);
+      if (i > 0) {
+        EXPECT_GE(hit.distance, (*hits)[i - 1].distance);
+      }
       if (hit.distance <= right.back().distance) ++found_count_;
     }
     wanted_count_ += static_cast<int>(right.size());
   }
 
-  Setup setup_;
+  Variant variant_;
   IndexOptions options_;
   Random random_;        // decides what happens: the same in all runs
   Random query_random_;  // decides what is looked at
@@ -266,27 +268,27 @@ TEST_P(PropertyTest, AnswersEqualTheTableAndDigestsDependOnStatementsAlone) {
   options.tombstone_rebuild_pct = GetParam().tombstone_rebuild_pct;
   constexpr int kTransactions = 150;
 
-  Setup plain{.name = "plain", .verify = true};
+  Variant plain{.name = "plain", .verify = true};
   History first(options, seed, plain);
   first.run(kTransactions);
   ASSERT_FALSE(HasFailure());
   EXPECT_GT(first.statement_count(), kTransactions);
   EXPECT_GE(first.recall(), 0.95);
 
-  const Setup variations[] = {
+  const Variant variants[] = {
       {.name = "two threads", .thread_count = 2},
       {.name = "reopened after every transaction", .reopen_every = 1},
       {.name = "reopened now and then, one process", .reopen_every = 7, .one_process = true},
       {.name = "from side files", .reopen_every = 4, .side_file = true},
   };
-  for (const Setup& setup : variations) {
-    History again(options, seed, setup);
+  for (const Variant& variant : variants) {
+    History again(options, seed, variant);
     again.run(kTransactions);
     ASSERT_FALSE(HasFailure());
     ASSERT_EQ(again.digests().size(), first.digests().size());
     for (std::size_t i = 0; i < first.digests().size(); ++i) {
       ASSERT_EQ(again.digests()[i], first.digests()[i])
-          << "'" << setup.name << "' differs after commit " << i;
+          << "'" << variant.name << "' differs after commit " << i;
     }
   }
 }
@@ -296,7 +298,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Kind{"Cosine", Metric::kCosine, 20, 30}, Kind{"L2", Metric::kL2, 20, 10},
                     Kind{"Ip", Metric::kIp, 20, 0}, Kind{"L1", Metric::kL1, 6, 20},
                     Kind{"Hamming", Metric::kHamming, 40, 100}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace
 }  // namespace nearlite::test
