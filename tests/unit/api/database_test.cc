@@ -191,7 +191,7 @@ TEST(StatementTest, OutlivesItsDatabase) {
   std::optional<Database> db(open_in_memory());
   ASSERT_TRUE(db->execute("BEGIN").ok());
   EXPECT_TRUE(db->in_transaction());
-  Statement statement = db->prepare("SELECT 7").value();
+  Statement statement = take(db->prepare("SELECT 7"));
   db.reset();
   ASSERT_TRUE(statement.step().value());
   EXPECT_EQ(statement.column_int64(0), 7);
