@@ -1,7 +1,9 @@
 /// Nearlite: results of operations that may fail.
 ///
-/// `Status` says whether something worked and, if not, why; `Result<T>` is a value or a Status. Both are
-/// [[nodiscard]]. Nothing in Nearlite throws except `Result::value()`, which is for hosts that like exceptions.
+/// `Status` says whether something worked and, if not, why; `Result<T>` is a value or a Status.
+/// Both are
+/// [[nodiscard]]. Nothing in Nearlite throws except `Result::value()`, which is for hosts that like
+/// exceptions.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +32,8 @@ enum class Code : std::uint8_t {
   kSqlite = 12,          ///< any other SQLite error; see sqlite_code()
 };
 
-/// The outcome of an operation: a code, a message that names table, thing, limit and value, and, when the
-/// failure came from SQLite, its extended result code unchanged.
+/// The outcome of an operation: a code, a message that names table, thing, limit and value, and,
+/// when the failure came from SQLite, its extended result code unchanged.
 class [[nodiscard]] Status {
  public:
   Status() noexcept = default;
@@ -59,7 +61,8 @@ class [[nodiscard]] Status {
 /// Thrown by Result::value() only.
 class Error : public std::runtime_error {
  public:
-  explicit Error(Status status) : std::runtime_error(status.message()), status_(std::move(status)) {}
+  explicit Error(Status status)
+      : std::runtime_error(status.message()), status_(std::move(status)) {}
   [[nodiscard]] const Status& status() const noexcept { return status_; }
 
  private:
@@ -70,8 +73,10 @@ class Error : public std::runtime_error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {}   // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Status status)
+      : state_(std::in_place_index<1>, std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
   /// The failure; an ok Status when there is a value.
@@ -82,9 +87,13 @@ class [[nodiscard]] Result {
   [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&state_); }
   [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
   /// The value; throws nearlite::Error when there is none.
-  [[nodiscard]] T& value() {
+  [[nodiscard]] T& value() & {
     if (!ok()) throw Error(std::get<1>(state_));
     return std::get<0>(state_);
+  }
+  [[nodiscard]] T value() && {
+    if (!ok()) throw Error(std::get<1>(state_));
+    return std::move(std::get<0>(state_));
   }
 
  private:

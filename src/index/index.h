@@ -175,7 +175,9 @@ class Index {
   Status clear_strays(std::span<const std::pair<NodeId, RowId>> live);
   Status rebuild_rows(std::span<const std::pair<NodeId, RowId>> live, const CommitRecord& previous);
   [[nodiscard]] bool is_pending(NodeId id) const;
+  Status optimize_rows();
   Status write_all();
+  Status or_poison(Status status);
   Status write_rows();
   Status write_commit();
   Status put_record(NodeId id, bool fresh);

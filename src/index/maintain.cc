@@ -16,8 +16,8 @@
 namespace nearlite {
 
 namespace {
-// Ids looked at per committed row; 32 link rows are one or two pages.
-constexpr std::uint64_t kFoldWindow = 32;
+// Ids looked at per committed row; 16 link rows are one page, sometimes two.
+constexpr std::uint64_t kFoldWindow = 16;
 // Lists looked at, and nodes purged, per commit and per changed row.
 constexpr std::uint64_t kRepairBase = 64;
 constexpr std::uint64_t kRepairPerRow = 2;
@@ -36,8 +36,16 @@ Status Index::maintain() {
   }
   if (next.repair_seq != 0) NEARLITE_TRY(repair_window(budget));
   if (next.purge_ready_seq != 0) NEARLITE_TRY(purge_window(budget));
-  if (!write.pending.empty()) NEARLITE_TRY(fold_window(kFoldWindow * write.pending.size()));
-  return {};
+  if (write.pending.empty()) return {};
+  // A single row that opens a new block writes its pages already; its share of folding waits for
+  // the next one.
+  const NodeId first = write.pending.front().id;
+  const VectorLayout& layout = store_->layout();
+  if (write.pending.size() == 1 && layout.capacity > 1 &&
+      first == layout.first_id(layout.block_of(first))) {
+    return {};
+  }
+  return fold_window(kFoldWindow * write.pending.size());
 }
 
 // The pass covers what is dead in the base: deletions of this transaction get their seq only when
@@ -125,9 +133,13 @@ bool Index::is_pending(NodeId id) const {
 Status Index::optimize() {
   NEARLITE_TRY(begin_write());
   NEARLITE_TRY(link());
+  write_->optimized = true;
+  write_->changed = true;
+  return or_poison(optimize_rows());
+}
+
+Status Index::optimize_rows() {
   Write& write = *write_;
-  write.optimized = true;
-  write.changed = true;
   if (write.next.purge_ready_seq != 0) NEARLITE_TRY(purge_window(UINT64_MAX));
   if (write.base.dead_count > write.purged.size()) {
     begin_repair();  // afresh: what died since a pass under way began is covered too
@@ -146,8 +158,7 @@ Status Index::compact() {
 // Writes the new graph and a commit record of its own at once: what the transaction does afterwards
 // builds on that.
 Status Index::rebuild(std::span<const std::pair<NodeId, RowId>> live) {
-  if (write_) write_->cache->fence();
-  write_.reset();  // rows of this transaction are in `live` too
+  if (write_ && !write_->poison.empty()) return error(Code::kInternal, write_->poison);
   auto write = std::make_unique<Write>();
   CommitRecord previous;
   if (auto last = store_->last_commit(); last.ok()) previous = *last;
@@ -161,12 +172,9 @@ Status Index::rebuild(std::span<const std::pair<NodeId, RowId>> live) {
   write->quantizer = write->cache->quantizer();
   write->change = std::make_unique<GraphChange>(write->cache->graph());
   write->private_cache = write->rebuilt = write->optimized = write->changed = true;
-  write_ = std::move(write);
-  if (Status status = rebuild_rows(live, previous); !status.ok()) {
-    poison("rebuild failed: " + status.message());
-    return status;
-  }
-  return {};
+  if (write_) write_->cache->fence();
+  write_ = std::move(write);  // rows of this transaction are in `live` too
+  return or_poison(rebuild_rows(live, previous));
 }
 
 // Empties the slots of vectors that no row of the table uses.

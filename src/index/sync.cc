@@ -32,14 +32,27 @@ Status Index::sync() {
     write.changed = false;
     return {};
   }
-  if (write.synced) write.written_max = kNodeNone;  // lists of the first attempt may have changed
   NEARLITE_TRY(link());
-  if (!write.optimized) NEARLITE_TRY(maintain());
-  return write_all();
+  return or_poison([&]() -> Status {
+    if (!write.optimized) NEARLITE_TRY(maintain());
+    return write_all();
+  }());
+}
+
+// For steps that write rows one by one: a failure leaves them half written.
+Status Index::or_poison(Status status) {
+  if (!status.ok()) poison("rows were half written: " + status.message());
+  return status;
 }
 
 // The rows of everything that changed in memory, and the record that covers them.
 Status Index::write_all() {
+  for (const NodeId id : write_->late_dead) {
+    NEARLITE_TRY(store_->put_dead(write_->base.seq + 1, id));
+    NEARLITE_TRY(store_->erase_dead(write_->base.seq + 2, id));
+  }
+  write_->late_dead.clear();
+  write_->written_max = kNodeNone;  // lists of an earlier attempt may have changed
   NEARLITE_TRY(write_rows());
   NEARLITE_TRY(write_commit());
   write_->cache->fence();
@@ -57,7 +70,8 @@ Status Index::link() {
     interrupted = store_->check_interrupt();
     return !interrupted.ok();
   };
-  Status status = write_->change->link(options);
+  const Status status = write_->change->link(options);
+  if (!status.ok()) write_->stale = true;  // some nodes are linked, none has its row
   return interrupted.ok() ? status : interrupted;
 }
 

@@ -28,6 +28,9 @@ Status Index::begin_write() {
     slot_->replace(other, write->cache);
   }
   write->quantizer = write->cache->quantizer();
+  if (!write->quantizer) {  // a transaction may store a centre and delete its only row again
+    NEARLITE_ASSIGN(write->quantizer, load_quantizer(*store_, options_));
+  }
   write->change = std::make_unique<GraphChange>(write->cache->graph());
   write->next = write->base;
   write->next_id = write->base.max_node_id + 1;
@@ -55,6 +58,7 @@ Status Index::resync() {
   }
   write.pending.clear();
   write.dead.clear();
+  write.late_dead.clear();
   write.next = write.base;
   write.next_id = write.base.max_node_id + 1;
   write.written_max = kNodeNone;
@@ -146,21 +150,23 @@ Status Index::erase(NodeId id) {
   const auto pending =
       std::lower_bound(write.pending.begin(), write.pending.end(), id,
                        [](const Write::Pending& node, NodeId wanted) { return node.id < wanted; });
-  const bool linked = id <= write.base.max_node_id || id <= write.written_max;
-  if (!linked) {
-    if (pending == write.pending.end() || pending->id != id)
-      return error(Code::kCorruption, "no node " + std::to_string(id));
+  const bool is_pending = pending != write.pending.end() && pending->id == id;
+  if (!is_pending && (id > write.base.max_node_id || !write.cache->graph().is_present(id)))
+    return error(Code::kCorruption, "no node " + std::to_string(id));
+  if (is_pending && id > write.written_max) {
     NEARLITE_TRY(store_->clear_vector(id));
     write.change->remove_node(id);
     write.pending.erase(pending);
   } else {
-    if (id <= write.base.max_node_id && !write.cache->graph().is_present(id)) {
-      return error(Code::kCorruption, "no node " + std::to_string(id));
-    }
     if (write.dead.contains(id)) return {};
-    NEARLITE_TRY(store_->put_dead(write.base.seq + 1, id));
+    const std::uint64_t seq = write.base.seq + (write.synced ? 2 : 1);
+    NEARLITE_TRY(store_->put_dead(seq, id));
+    if (const Status status = write.change->mark_dead(id); !status.ok()) {
+      if (!store_->erase_dead(seq, id).ok()) poison("a deletion was half done");
+      return status;
+    }
     write.dead.insert(id);
-    NEARLITE_TRY(write.change->mark_dead(id));
+    if (write.synced) write.late_dead.push_back(id);
   }
   write.changed = true;
   return {};

@@ -39,6 +39,8 @@ Status initialise(sqlite3* db) {
     return {Code::kInternal,
             std::string("nearlite needs SQLite 3.38 or newer, this is ") + sqlite3_libversion()};
   }
+  // Loading twice is harmless: what is registered stays.
+  if (Statement::prepare(db, "SELECT nearlite_connection()", "extension", 0).ok()) return {};
   auto* connection = new Connection(db);
   // SQLite calls the destructor when this fails, too.
   const int rc = sqlite3_create_function_v2(

@@ -119,6 +119,9 @@ class Table {
   Status check_values(std::span<sqlite3_value* const> values, NewRow& row) const;
   Result<bool> row_exists(RowId rowid);
   Status write_vectors(NewRow& row, RowId rowid);
+  Status move_vectors(std::span<const NodeId> old_ids, NewRow& row);
+  Status update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeId> ids,
+                    const NewRow& row);
   Result<std::vector<NodeId>> node_ids(RowId rowid);
   [[nodiscard]] Status error(Code code, std::string_view what) const;
 

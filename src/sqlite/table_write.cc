@@ -250,6 +250,51 @@ Status Table::erase(RowId rowid) {
   return {};
 }
 
+// A node's rowid never changes: a row that moves gets new nodes for the vectors the statement
+// leaves alone.
+Status Table::move_vectors(std::span<const NodeId> old_ids, NewRow& row) {
+  for (std::size_t i = 0; i < row.vectors.size(); ++i) {
+    if (row.vectors[i].is_set || old_ids[i] == kNodeNone) continue;
+    RowId stored = 0;
+    const VectorColumn& column = options_.vectors[i];
+    std::vector<std::byte> bytes(vector_bytes(column.type, column.dim));
+    NEARLITE_ASSIGN(const bool found, indexes_[i]->store().read_vector(old_ids[i], stored, bytes));
+    if (!found) return corruption(name_, "node " + std::to_string(old_ids[i]) + " has no vector");
+    NEARLITE_TRY(parse_vector_blob(bytes, column.type, column.dim, row.vectors[i].values));
+    row.vectors[i].is_set = true;
+    row.vectors[i].is_null = false;
+  }
+  return {};
+}
+
+// Writes the changed columns of one row of <t>_rows.
+Status Table::update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeId> ids,
+                         const NewRow& row) {
+  std::string sql = "UPDATE " + rows_name() + " SET rowid = ?2";
+  int mark = 2;
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    sql += ", " + node_column(i) + " = ?" + std::to_string(++mark);
+  const int first_value = mark + 1;
+  for (std::size_t i = 0; i < options_.columns.size(); ++i) {
+    const Column& column = options_.columns[i];
+    if (column.kind == ColumnKind::kVector || sqlite3_value_nochange(row.values[i]) != 0) continue;
+    sql += ", " + quote_identifier(column.name) + " = ?" + std::to_string(++mark);
+  }
+  NEARLITE_ASSIGN(Statement statement, Statement::prepare(db_, sql + " WHERE rowid = ?1", name_));
+  StatementUse use = statement.use();
+  use.bind(1, old_rowid).bind(2, new_rowid);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] != kNodeNone) use.bind(3 + static_cast<int>(i), std::int64_t{ids[i]});
+  }
+  mark = first_value;
+  for (std::size_t i = 0; i < options_.columns.size(); ++i) {
+    const bool is_vector = options_.columns[i].kind == ColumnKind::kVector;
+    if (!is_vector && sqlite3_value_nochange(row.values[i]) == 0)
+      use.bind_value(mark++, row.values[i]);
+  }
+  return use.run();
+}
+
 // A new vector, or a new rowid, is a new node; other columns only touch <t>_rows.
 Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
                               std::span<sqlite3_value* const> values, bool replace) {
@@ -262,36 +307,9 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
     return error(Code::kInternal, "row " + std::to_string(old_rowid) + " is gone");
   if (new_rowid != old_rowid) {
     NEARLITE_ASSIGN(const bool exists, row_exists(new_rowid));
-    if (exists) {
-      if (!replace) return Written::kConflict;
-      NEARLITE_TRY(erase(new_rowid));
-    }
-    // A node's rowid never changes, so vectors move to nodes of the new rowid.
-    for (std::size_t i = 0; i < row.vectors.size(); ++i) {
-      if (row.vectors[i].is_set || old_ids[i] == kNodeNone) continue;
-      RowId stored = 0;
-      const VectorColumn& column = options_.vectors[i];
-      std::vector<std::byte> bytes(vector_bytes(column.type, column.dim));
-      NEARLITE_ASSIGN(const bool found,
-                      indexes_[i]->store().read_vector(old_ids[i], stored, bytes));
-      if (!found) return corruption(name_, "node " + std::to_string(old_ids[i]) + " has no vector");
-      NEARLITE_TRY(parse_vector_blob(bytes, column.type, column.dim, row.vectors[i].values));
-      row.vectors[i].is_set = true;
-      row.vectors[i].is_null = false;
-    }
-  }
-  std::string sql = "UPDATE " + rows_name() + " SET rowid = ?2";
-  int mark = 2;
-  for (std::size_t i = 0; i < row.vectors.size(); ++i) {
-    sql += ", " + node_column(i) + " = ?" + std::to_string(++mark);
-  }
-  for (std::size_t i = 0; i < options_.columns.size(); ++i) {
-    const Column& column = options_.columns[i];
-    if (column.kind == ColumnKind::kVector) continue;
-    ++mark;
-    if (sqlite3_value_nochange(values[i]) == 0) {
-      sql += ", " + quote_identifier(column.name) + " = ?" + std::to_string(mark);
-    }
+    if (exists && !replace) return Written::kConflict;
+    if (exists) NEARLITE_TRY(erase(new_rowid));
+    NEARLITE_TRY(move_vectors(old_ids, row));
   }
   std::vector<NodeId> new_ids = old_ids;
   for (std::size_t i = 0; i < row.vectors.size(); ++i) {
@@ -301,22 +319,7 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
     NEARLITE_ASSIGN(row.vectors[i].id, indexes_[i]->next_id());
     new_ids[i] = row.vectors[i].id;
   }
-  {
-    NEARLITE_ASSIGN(Statement statement, Statement::prepare(db_, sql + " WHERE rowid = ?1", name_));
-    StatementUse use = statement.use();
-    use.bind(1, old_rowid).bind(2, new_rowid);
-    mark = 2;
-    for (const NodeId id : new_ids) {
-      ++mark;
-      if (id != kNodeNone) use.bind(mark, std::int64_t{id});
-    }
-    for (std::size_t i = 0; i < options_.columns.size(); ++i) {
-      if (options_.columns[i].kind == ColumnKind::kVector) continue;
-      ++mark;
-      if (sqlite3_value_nochange(values[i]) == 0) use.bind_value(mark, values[i]);
-    }
-    NEARLITE_TRY(use.run());
-  }
+  NEARLITE_TRY(update_row(old_rowid, new_rowid, new_ids, row));
   Status status = write_vectors(row, new_rowid);
   for (std::size_t i = 0; i < row.vectors.size() && status.ok(); ++i) {
     if (row.vectors[i].is_set && old_ids[i] != kNodeNone) status = indexes_[i]->erase(old_ids[i]);

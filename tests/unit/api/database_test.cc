@@ -165,6 +165,10 @@ TEST(StatementTest, StartsEachRunWithNullParameters) {
   statement.reset();
   ASSERT_TRUE(statement.step().value());
   EXPECT_EQ(statement.column_int64(1), 1);
+  statement.bind_int64(1, 1);
+  ASSERT_TRUE(statement.run().ok());  // to its end
+  ASSERT_TRUE(statement.step().value());
+  EXPECT_EQ(statement.column_int64(0), 1);
 }
 
 TEST(StatementTest, ReportsABadIndexAtTheStep) {

@@ -42,7 +42,8 @@ TEST(Level, IsAHashOfTheIdWithTheRightFrequencies) {
   for (NodeId id = 1; id <= 300; ++id) {
     if (graph->level_of(id) > 0) levels += std::to_string(id) + ":" + std::to_string(graph->level_of(id)) + " ";
   }
-  EXPECT_EQ(levels, "KNOWN");
+  EXPECT_EQ(levels, "2:1 9:1 15:1 27:1 58:1 121:2 129:1 143:1 145:1 154:1 156:1 176:1 209:1 224:1 238:1 264:1 268:1 274:1 "
+            "283:1 299:1 ");
 }
 
 TEST(Link, GivesTheSameRecordsForAnyNumberOfThreadsAndEveryTarget) {
@@ -227,12 +228,14 @@ TEST(Link, EqualVectorsIsolateNobody) {
     ASSERT_TRUE(problems.empty()) << problems.front();
     SearchContext context;
     std::size_t found_count = 0;
-    for (NodeId id = 1; id <= codes.size(); id += 10) {
+    std::size_t other_count = 0;
+    for (NodeId id = 1; id <= codes.size(); id += 9) {
       if (codes[id - 1] == same) continue;
+      ++other_count;
       const std::vector<NodeId> found = search_ids(*graph, codes[id - 1], 64, context);
-      found_count += std::count(found.begin(), found.end(), id);
+      found_count += std::find(found.begin(), found.end(), id) != found.end() ? 1 : 0;
     }
-    EXPECT_GE(static_cast<double>(found_count), 0.995 * (order == 2 ? 0 : 500)) << "order " << order;
+    EXPECT_GE(static_cast<double>(found_count), 0.995 * static_cast<double>(other_count)) << "order " << order;
     const std::vector<NodeId> of_same = search_ids(*graph, same, 10'000, context);
     EXPECT_EQ(of_same.size(), codes.size());
   }

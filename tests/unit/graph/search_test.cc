@@ -11,14 +11,15 @@ namespace {
 std::atomic<std::size_t> allocation_count{0};
 }
 
-// Counts every allocation of this executable.
-void* operator new(std::size_t size) {
+// Counts every allocation of this executable. The compiler must not look inside: it would warn of malloc and delete.
+#define NOT_INLINED __attribute__((noinline))
+NOT_INLINED void* operator new(std::size_t size) {
   allocation_count.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+NOT_INLINED void operator delete(void* memory) noexcept { std::free(memory); }
+NOT_INLINED void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace nearlite {
 namespace {

@@ -47,9 +47,11 @@ class History {
   }
 
   void run(int transaction_count) {
-    for (int i = 0; i < transaction_count && !testing::Test::HasFailure(); ++i) {
+    for (int i = 0; i < transaction_count && !HasFailure(); ++i) {
       SCOPED_TRACE("transaction " + std::to_string(i) + " of run '" + variant_.name + "'");
+      log_.clear();
       transaction();
+      if (HasFailure()) std::fprintf(stderr, "statements: %s\n", log_.c_str());
       if (variant_.reopen_every != 0 && i % variant_.reopen_every == 0) reopen();
       if (random_.chance(3)) restore_backup();
       if (random_.chance(10)) {
@@ -67,6 +69,8 @@ class History {
   }
 
  private:
+  static bool HasFailure() { return testing::Test::HasFailure(); }
+
   void reopen() {
     Slot first = new_process();
     Slot second = variant_.one_process ? first : new_process();
@@ -81,13 +85,14 @@ class History {
     Connection& writer = *connections_[random_.below(connections_.size())];
     writer.begin();
     const std::uint64_t count = 1 + random_.below(random_.chance(50) ? 2 : 10);
-    for (std::uint64_t i = 0; i < count && !testing::Test::HasFailure(); ++i) {
+    for (std::uint64_t i = 0; i < count && !HasFailure(); ++i) {
       statement(writer);
       if (variant_.verify && query_random_.chance(15)) {
         for (auto& connection : connections_) verify_answers(*connection);
       }
     }
     if (random_.chance(15)) {
+      log_ += "rollback";
       writer.rollback();
     } else {
       ASSERT_OK(writer.commit());
@@ -100,6 +105,7 @@ class History {
     ++statement_count_;
     Rows& rows = writer.state().rows;
     const std::uint64_t choice = random_.below(1000);
+    log_ += std::to_string(choice) + (writer.savepoint_count() > 0 ? "s " : " ");
     if (choice < 330) {
       ASSERT_OK(writer.insert(new_rowid(rows), vectors_.next()));
     } else if (choice < 430) {
@@ -179,7 +185,7 @@ class History {
 
   void verify_all() {
     std::set<std::uint64_t> digests;
-    for (std::size_t i = 0; i < connections_.size() && !testing::Test::HasFailure(); ++i) {
+    for (std::size_t i = 0; i < connections_.size() && !HasFailure(); ++i) {
       SCOPED_TRACE("connection " + std::to_string(i));
       Connection& connection = *connections_[i];
       verify_answers(connection);
@@ -244,6 +250,7 @@ class History {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<FileState> backups_;
   std::string path_;
+  std::string log_;  // of the current transaction
   std::vector<std::uint64_t> digests_;
   int statement_count_ = 0;
   int graph_count_ = 0;
