@@ -3,7 +3,8 @@
 // committing is in both or in neither.
 //
 // The writer prints "commit <id>" before each COMMIT and "done <id>" when it has returned. The
-// parent kills it a random fraction of a commit's time after a "commit".
+// parent kills it after a "commit", a random fraction of the time between two of them later: mostly
+// while it commits.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,9 +27,9 @@ constexpr std::string_view kAfter = "done ";
 
 // What is known of a writer's life from what it said.
 struct Life {
-  std::int64_t acknowledged = 0;  // rows whose COMMIT returned
-  std::int64_t started = 0;       // rows whose COMMIT began
-  std::vector<double> commit_seconds;
+  std::int64_t acknowledged = 0;      // rows whose COMMIT returned
+  std::int64_t started = 0;           // rows whose COMMIT began
+  std::vector<double> cycle_seconds;  // from one COMMIT to the next
 
   void note(std::string_view line) {
     if (line.starts_with(kBefore)) ++started;
@@ -37,7 +38,7 @@ struct Life {
   [[nodiscard]] bool died_in_commit() const { return started > acknowledged; }
 };
 
-// Spins: sleeping takes longer than a commit may.
+// Spins: the shortest sleep is longer than a commit may take.
 void wait_seconds(double seconds) {
   for (const Stopwatch watch; watch.seconds() < seconds;) {
   }
@@ -57,13 +58,13 @@ Result<Life> live_and_die(const Demo& demo, std::int64_t first_id, std::int64_t 
       return Status(Code::kInternal, "the writing process ended before it was killed");
     }
     life.note(line);
-    if (line.starts_with(kAfter)) life.commit_seconds.push_back(watch.seconds());
     if (!line.starts_with(kBefore)) continue;
+    if (life.started > 1) life.cycle_seconds.push_back(watch.seconds());
     watch = Stopwatch();
     if (life.acknowledged >= commits) break;
   }
-  std::sort(life.commit_seconds.begin(), life.commit_seconds.end());
-  wait_seconds(fraction * life.commit_seconds[life.commit_seconds.size() / 2]);
+  std::sort(life.cycle_seconds.begin(), life.cycle_seconds.end());
+  wait_seconds(fraction * life.cycle_seconds[life.cycle_seconds.size() / 2]);
   child.kill_now();
   for (;;) {  // what it had said before the kill reached it
     NEARLITE_CLI_ASSIGN(const bool has_line, child.read_line(line));

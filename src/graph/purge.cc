@@ -109,9 +109,12 @@ NodeId Purge::leave_tree() {
   for_each_holder([&](NodeId id) {
     if (change_.parent(id) == node_ && id != node_) children.push_back(id);
   });
-  // Those that lead to life first, each part in ascending order.
-  const auto rest = std::stable_partition(children.begin(), children.end(), [&](NodeId id) { return leads_to_life(id); });
+  // Those that lead to life first, each part in ascending order. Nobody lives in a part that was cut off (in a damaged
+  // file somebody may: then he stays there).
   NodeId root = top_of(change_, node_);
+  const bool is_cut_off = change_.parent(root) != kNodeNone;
+  const auto rest = std::stable_partition(children.begin(), children.end(),
+                                          [&](NodeId id) { return !is_cut_off && leads_to_life(id); });
   if (change_.parent(node_) == kNodeNone) {
     root = kNodeNone;
     const auto heir_place = std::find_if(children.begin(), children.end(), [&](NodeId id) {

@@ -26,6 +26,7 @@
 
 #include "graph/graph.h"
 #include "index/options.h"
+#include "storage/side_file.h"
 #include "storage/store.h"
 #include "vector/quantizer.h"
 
@@ -69,6 +70,8 @@ class Cache {
   /// Writes an image of the graph as it stands (side_image.cc). Holds the mutex while writing:
   /// others cannot publish.
   Status save(const std::string& path, unsigned mode);
+  /// The same image as bytes.
+  Result<std::vector<std::byte>> image();
 
   /// Brings the cache from where it stands to `snapshot`, reading rows of the caller's snapshot.
   /// False when that is not possible (forked, rows trimmed, purged meanwhile): the cache must be
@@ -76,6 +79,10 @@ class Cache {
   Result<bool> catch_up(Store& store, const IndexOptions& options, const CommitRecord& snapshot);
 
  private:
+  // Of the image; the mutex is held.
+  [[nodiscard]] SideFileHeader image_header() const;
+  Status write_image_body(const SideFileSink& sink) const;
+
   struct Delta;
   Result<bool> read_delta(Store& store, const CommitRecord& from, const CommitRecord& to,
                           Delta& delta) const;

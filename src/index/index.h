@@ -5,8 +5,9 @@
 //
 //   reading --insert, erase--> writing --sync()--> synced --commit()--> reading
 //
-// From synced, more writes may follow (COMMIT was refused with BUSY) and lead back to writing. rollback() leads
-// from anywhere to reading. rollback_to() marks the state stale: its next use reads it back from the rows.
+// From synced, more writes may follow (COMMIT was refused with BUSY) and lead back to writing.
+// rollback() leads from anywhere to reading. rollback_to() marks the state stale: its next use
+// reads it back from the rows.
 //
 // INVARIANT D1. Rows are the truth: whatever is returned was decided from the caller's own
 // snapshot. INVARIANT D2. A row, its node and the commit record that covers it are written by the
@@ -127,8 +128,14 @@ class Index {
   [[nodiscard]] const SideFile& side_file() const noexcept { return side_file_; }
   /// Writes the image of the last committed state now.
   Status save();
-  /// The table is dropped: the image has no use any more (and, if that is rolled back, is only a hint).
+  /// The table is dropped: the image has no use any more (and, if that is rolled back, is only a
+  /// hint).
   void remove_side_file() noexcept;
+  /// The image as bytes, of the caller's snapshot; and the way back: takes it as the cache if it is
+  /// of this index and in the history of the caller's snapshot, catching up from the rows. Errors:
+  /// kCorruption when it does not fit.
+  Result<std::vector<std::byte>> image();
+  Status take_image(std::span<const std::byte> image);
   /// The connection closes: writes the image if this connection changed rows since the last one.
   void close() noexcept;
 

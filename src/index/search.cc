@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 
 #include "base/try.h"
 #include "index/scratch.h"
@@ -110,7 +111,12 @@ Result<std::optional<std::vector<Hit>>> Index::search_graph(const View& view,
   scratch.wanted.clear();
   if (request.allowed != nullptr &&
       population <= std::max<std::size_t>(kAllowedScanMax, 2 * request.k)) {
-    scratch.wanted = *request.allowed;
+    // The ids come from the caller's table, which may be damaged.
+    std::copy_if(request.allowed->begin(), request.allowed->end(),
+                 std::back_inserter(scratch.wanted), [&](NodeId id) {
+                   if (view.cache->graph().is_present(id)) return view.is_visible(id);
+                   return view.own != nullptr && is_pending(id) && !view.own->dead.contains(id);
+                 });
   } else if (!collect_candidates(view, request, wanted)) {
     return std::optional<std::vector<Hit>>();
   }

@@ -39,6 +39,23 @@ Status Index::save() {
   return {};
 }
 
+Result<std::vector<std::byte>> Index::image() {
+  if (write_) return error(Code::kBusy, "no snapshot inside a write transaction; try after COMMIT");
+  NEARLITE_ASSIGN(const CommitRecord at, store_->last_commit());
+  NEARLITE_ASSIGN(const auto cache, acquire(at));
+  if (!cache) return error(Code::kBusy, "the snapshot of this transaction is too old");
+  return cache->image();
+}
+
+Status Index::take_image(std::span<const std::byte> image) {
+  if (write_) return error(Code::kBusy, "no snapshot inside a write transaction; try after COMMIT");
+  NEARLITE_ASSIGN(const CommitRecord at, store_->last_commit());
+  NEARLITE_ASSIGN(auto cache, load_memory_image(image, *store_, options_, at));
+  ++image_load_count_;
+  slot_->replace(slot_->get(), std::move(cache));
+  return {};
+}
+
 // REQUIRES: the transaction is committed and its write state gone.
 void Index::save_after_commit(std::uint64_t changed_count) noexcept {
   if (side_file_.path.empty()) return;

@@ -109,8 +109,7 @@ Status fill(const std::string& path, const SideFileHeader& header, std::span<con
 
 }  // namespace
 
-Status Cache::save(const std::string& path, unsigned mode) {
-  const std::lock_guard lock(mutex_);  // nobody publishes meanwhile; searches go on
+SideFileHeader Cache::image_header() const {
   SideFileHeader header;
   const GraphOptions& options = graph_->options();
   header.index_seed = options.seed;
@@ -120,57 +119,93 @@ Status Cache::save(const std::string& path, unsigned mode) {
   header.residual_bytes = options.format.residual_bytes;
   header.at = at_;
   header.node_count = at_.live_count + at_.dead_count;
-  return write_side_file(path, mode, header, [&](const SideFileSink& sink) -> Status {
-    std::uint64_t count = 0;
-    for (NodeId id = 1; id <= at_.max_node_id; ++id) {
-      if (!graph_->is_present(id)) continue;
-      ++count;
-      NEARLITE_TRY(sink(encode_node(*graph_, id)));
-      NEARLITE_TRY(sink({graph_->code(id), options.format.code_bytes}));
-      if (options.format.residual_bytes != 0) {
-        NEARLITE_TRY(sink({graph_->residual(id), options.format.residual_bytes}));
-      }
-    }
-    if (count == header.node_count) return {};
-    return {Code::kInternal,
-            "nearlite: side file " + path + ": the cache counts other nodes than its commit"};
-  });
+  return header;
 }
+
+Status Cache::write_image_body(const SideFileSink& sink) const {
+  const CodeFormat& format = graph_->options().format;
+  std::uint64_t count = 0;
+  for (NodeId id = 1; id <= at_.max_node_id; ++id) {
+    if (!graph_->is_present(id)) continue;
+    ++count;
+    NEARLITE_TRY(sink(encode_node(*graph_, id)));
+    NEARLITE_TRY(sink({graph_->code(id), format.code_bytes}));
+    if (format.residual_bytes != 0)
+      NEARLITE_TRY(sink({graph_->residual(id), format.residual_bytes}));
+  }
+  if (count == at_.live_count + at_.dead_count) return {};
+  return {Code::kInternal, "nearlite: the cache counts other nodes than its commit"};
+}
+
+Status Cache::save(const std::string& path, unsigned mode) {
+  const std::lock_guard lock(mutex_);  // nobody publishes meanwhile; searches go on
+  return write_side_file(path, mode, image_header(),
+                         [&](const SideFileSink& sink) { return write_image_body(sink); });
+}
+
+Result<std::vector<std::byte>> Cache::image() {
+  const std::lock_guard lock(mutex_);
+  return encode_side_image(image_header(),
+                           [&](const SideFileSink& sink) { return write_image_body(sink); });
+}
+
+namespace {
+
+// Makes `cache` from a checked image; whatever does not fit the index or the history of `snapshot`
+// is corruption.
+Status load_image(const std::string& name, Store& store, const IndexOptions& options,
+                  const CommitRecord& snapshot, const SideFileHeader& header,
+                  std::span<const std::byte> body, std::shared_ptr<Cache>& cache) {
+  GraphOptions graph_options;
+  graph_options.m = options.m;
+  graph_options.ef_construction = options.ef_construction;
+  graph_options.seed = options.seed;
+  graph_options.format = code_format(quantizer_options(options));
+  if (header.index_seed != options.seed || header.dim != options.dim || header.m != options.m ||
+      header.code_bytes != graph_options.format.code_bytes ||
+      header.residual_bytes != graph_options.format.residual_bytes) {
+    return damaged(name, "of another index");
+  }
+  // INVARIANT C1, D5: the image's commit must be in the history of this very file.
+  if (header.at.seq > snapshot.seq) return damaged(name, "ahead of the database");
+  NEARLITE_ASSIGN(const auto commit, store.find_commit(header.at.seq));
+  if (!commit || commit->commit_id != header.at.commit_id)
+    return damaged(name, "of another history");
+  NEARLITE_ASSIGN(auto quantizer, load_quantizer(store, options));
+  NEARLITE_ASSIGN(auto graph, Graph::make(graph_options));
+  if (header.at.max_node_id > 0) {
+    if (!quantizer) return damaged(name, "no quantizer stored");
+    NEARLITE_TRY(fill(name, header, body, *graph));
+  }
+  cache = std::make_shared<Cache>(std::move(graph), std::move(quantizer), header.at);
+  return {};
+}
+
+}  // namespace
 
 Result<std::shared_ptr<Cache>> load_side_image(const std::string& path, Store& store,
                                                const IndexOptions& options,
                                                const CommitRecord& snapshot) {
   std::shared_ptr<Cache> cache;
-  const Status status = read_side_file(
-      path, [&](const SideFileHeader& header, std::span<const std::byte> body) -> Status {
-        GraphOptions graph_options;
-        graph_options.m = options.m;
-        graph_options.ef_construction = options.ef_construction;
-        graph_options.seed = options.seed;
-        graph_options.format = code_format(quantizer_options(options));
-        if (header.index_seed != options.seed || header.dim != options.dim ||
-            header.m != options.m || header.code_bytes != graph_options.format.code_bytes ||
-            header.residual_bytes != graph_options.format.residual_bytes) {
-          return damaged(path, "of another index");
-        }
-        // INVARIANT C1, D5: the image's commit must be in the history of this very file.
-        if (header.at.seq > snapshot.seq) return damaged(path, "ahead of the database");
-        NEARLITE_ASSIGN(const auto commit, store.find_commit(header.at.seq));
-        if (!commit || commit->commit_id != header.at.commit_id)
-          return damaged(path, "of another history");
-        NEARLITE_ASSIGN(auto quantizer, load_quantizer(store, options));
-        NEARLITE_ASSIGN(auto graph, Graph::make(graph_options));
-        if (header.at.max_node_id > 0) {
-          if (!quantizer) return damaged(path, "no quantizer stored");
-          NEARLITE_TRY(fill(path, header, body, *graph));
-        }
-        cache = std::make_shared<Cache>(std::move(graph), std::move(quantizer), header.at);
-        return {};
+  const Status status =
+      read_side_file(path, [&](const SideFileHeader& header, std::span<const std::byte> body) {
+        return load_image(path, store, options, snapshot, header, body, cache);
       });
   if (status.code() == Code::kNoMemory) return status;
   if (status.code() == Code::kSqlite || status.sqlite_code() != 0)
     return status;  // a row could not be read
   return cache;     // whatever else is wrong with the file: it is only a hint
+}
+
+Result<std::shared_ptr<Cache>> load_memory_image(std::span<const std::byte> image, Store& store,
+                                                 const IndexOptions& options,
+                                                 const CommitRecord& snapshot) {
+  std::shared_ptr<Cache> cache;
+  NEARLITE_TRY(decode_side_image(
+      "snapshot", image, [&](const SideFileHeader& header, std::span<const std::byte> body) {
+        return load_image("snapshot", store, options, snapshot, header, body, cache);
+      }));
+  return cache;
 }
 
 }  // namespace nearlite

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "index/cache.h"
@@ -19,5 +20,10 @@ namespace nearlite {
 Result<std::shared_ptr<Cache>> load_side_image(const std::string& path, Store& store,
                                                const IndexOptions& options,
                                                const CommitRecord& snapshot);
+
+/// The same from an image in memory; one that does not fit is kCorruption, with the reason.
+Result<std::shared_ptr<Cache>> load_memory_image(std::span<const std::byte> image, Store& store,
+                                                 const IndexOptions& options,
+                                                 const CommitRecord& snapshot);
 
 }  // namespace nearlite

@@ -87,6 +87,36 @@ void hnsw_save(sqlite3_context* context, int argc, sqlite3_value** argv) noexcep
   });
 }
 
+// hnsw_snapshot([index]): the graph as a blob, as of the last commit; of the first vector column.
+void hnsw_snapshot(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
+  guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 1 ? argv[0] : nullptr));
+    NEARLITE_TRY(table->ready());
+    NEARLITE_ASSIGN(const std::vector<std::byte> image, table->index(0).image());
+    sqlite3_result_blob64(context, image.data(), image.size(), SQLITE_TRANSIENT);
+    return {};
+  });
+}
+
+// hnsw_restore([index,] blob): starts from a snapshot instead of reading the rows; returns the
+// number of its nodes that are alive now. A blob that is not of this index and its history is an
+// error, and nothing changes.
+void hnsw_restore(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
+  guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 2 ? argv[0] : nullptr));
+    NEARLITE_TRY(table->ready());
+    sqlite3_value* image = argv[argc - 1];
+    if (sqlite3_value_type(image) != SQLITE_BLOB)
+      return invalid(table->name(), "a snapshot is a blob");
+    const auto* bytes = static_cast<const std::byte*>(sqlite3_value_blob(image));
+    NEARLITE_TRY(
+        table->index(0).take_image({bytes, static_cast<std::size_t>(sqlite3_value_bytes(image))}));
+    NEARLITE_ASSIGN(const std::uint64_t live, table->index(0).live_count());
+    sqlite3_result_int64(context, static_cast<sqlite3_int64>(live));
+    return {};
+  });
+}
+
 void nearlite_stats(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 1 ? argv[0] : nullptr));
@@ -137,6 +167,10 @@ Status register_index_functions(Connection& connection) {
       {"hnsw_del", 2, 0, c_callback<&hnsw_del>()},
       {"hnsw_save", 0, SQLITE_DIRECTONLY, c_callback<&hnsw_save>()},
       {"hnsw_save", 1, SQLITE_DIRECTONLY, c_callback<&hnsw_save>()},
+      {"hnsw_snapshot", 0, 0, c_callback<&hnsw_snapshot>()},
+      {"hnsw_snapshot", 1, 0, c_callback<&hnsw_snapshot>()},
+      {"hnsw_restore", 1, SQLITE_DIRECTONLY, c_callback<&hnsw_restore>()},
+      {"hnsw_restore", 2, SQLITE_DIRECTONLY, c_callback<&hnsw_restore>()},
       {"nearlite_stats", 0, 0, c_callback<&nearlite_stats>()},
       {"nearlite_stats", 1, 0, c_callback<&nearlite_stats>()},
       {"nearlite_check", 0, 0, c_callback<&nearlite_check>()},

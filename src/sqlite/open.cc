@@ -24,19 +24,6 @@ Status register_extension(sqlite3* db) {
   return Status::from_sqlite(code_of(rc), rc, error ? error.get() : "cannot register the module");
 }
 
-// A comment or a stray semicolon at the front; SQLite tells where it ends.
-void cut_empty_statement(sqlite3* db, std::string_view& script) {
-  sqlite3_stmt* none = nullptr;
-  const char* tail = nullptr;
-  const int rc =
-      sqlite3_prepare_v3(db, script.data(), static_cast<int>(script.size()), 0, &none, &tail);
-  sqlite3_finalize(none);
-  const bool is_cut = rc == SQLITE_OK && none == nullptr && tail != nullptr && tail > script.data();
-  script.remove_prefix(is_cut ? static_cast<std::size_t>(tail - script.data()) : script.size());
-  // A NUL ends SQL for SQLite, and nothing is behind the end.
-  if (!script.empty() && script.front() == '\0') script = {};
-}
-
 }  // namespace
 
 Result<OwnedConnection> OwnedConnection::open(const std::string& path, const OpenFlags& flags) {
@@ -46,7 +33,6 @@ Result<OwnedConnection> OwnedConnection::open(const std::string& path, const Ope
   const int rc = sqlite3_open_v2(path.c_str(), &connection.handle_, mode, nullptr);
   if (connection.handle_ == nullptr) return Status(Code::kNoMemory, "nearlite: out of memory");
   if (rc != SQLITE_OK) return from_sqlite(connection.handle_, rc, path);
-  sqlite3_extended_result_codes(connection.handle_, 1);
   sqlite3_busy_timeout(connection.handle_, flags.busy_timeout_ms);
   if (flags.has_extension) NEARLITE_TRY(register_extension(connection.handle_));
   return connection;
@@ -69,17 +55,13 @@ Result<Statement> OwnedConnection::prepare_next(std::string_view& script) const 
   if (script.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     return Status(Code::kInvalidArgument, "nearlite: a script may have at most 2 GiB");
   }
-  for (;;) {
-    auto statement = Statement::prepare(handle_, script, kContext, 0);
-    if (!statement.ok()) return users_failure(statement.status());
-    if (*statement) {
-      // SQLite keeps the statement's text up to and with its semicolon: its length is the cut.
-      script.remove_prefix(std::string_view(sqlite3_sql(statement->handle())).size());
-      return statement;
-    }
-    cut_empty_statement(handle_, script);
-    if (script.empty()) return statement;
-  }
+  auto statement = Statement::prepare(handle_, script, kContext, 0);
+  if (!statement.ok()) return users_failure(statement.status());
+  // SQLite skips comments and stray semicolons in front of a statement, so when there is none,
+  // nothing is left. Otherwise it keeps the text up to and with the semicolon: that is the cut.
+  const char* text = *statement ? sqlite3_sql(statement->handle()) : nullptr;
+  script.remove_prefix(text == nullptr ? script.size() : std::string_view(text).size());
+  return statement;
 }
 
 std::int64_t OwnedConnection::changes() const noexcept {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -188,9 +189,7 @@ Status write_side_file(const std::string& path, unsigned mode, const SideFileHea
   return sync_folder(path);
 }
 
-Status read_side_file(
-    const std::string& path,
-    const std::function<Status(const SideFileHeader&, std::span<const std::byte>)>& visit) {
+Status read_side_file(const std::string& path, const SideImageVisitor& visit) {
   const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.is_open()) {
     if (errno == ENOENT)
@@ -210,15 +209,33 @@ Status read_side_file(
     ~Unmap() { munmap(memory, size); }
   } const unmap{memory, size};
   madvise(memory, size, MADV_SEQUENTIAL);
-  const std::span bytes(static_cast<const std::byte*>(memory), size);
+  return decode_side_image(path, {static_cast<const std::byte*>(memory), size}, visit);
+}
+
+Status decode_side_image(const std::string& name, std::span<const std::byte> image,
+                         const SideImageVisitor& visit) {
+  if (image.size() < kHeaderBytes) return damaged(name, "too short");
   SideFileHeader header;
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;
-  NEARLITE_TRY(decode_header(path, bytes, header, body_bytes, body_hash));
-  const auto body = bytes.subspan(kHeaderBytes);
-  if (body.size() != body_bytes) return damaged(path, "torn");
-  if (hash64(body) != body_hash) return damaged(path, "body does not check");
+  NEARLITE_TRY(decode_header(name, image, header, body_bytes, body_hash));
+  const auto body = image.subspan(kHeaderBytes);
+  if (body.size() != body_bytes) return damaged(name, "torn");
+  if (hash64(body) != body_hash) return damaged(name, "body does not check");
   return visit(header, body);
+}
+
+Result<std::vector<std::byte>> encode_side_image(
+    const SideFileHeader& header, const std::function<Status(const SideFileSink&)>& write_body) {
+  std::vector<std::byte> image(kHeaderBytes);
+  NEARLITE_TRY(write_body([&](std::span<const std::byte> piece) {
+    image.insert(image.end(), piece.begin(), piece.end());
+    return Status();
+  }));
+  const auto body = std::span(image).subspan(kHeaderBytes);
+  const std::vector<std::byte> head = encode_header(header, body.size(), hash64(body));
+  std::copy(head.begin(), head.end(), image.begin());
+  return image;
 }
 
 }  // namespace nearlite

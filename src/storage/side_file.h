@@ -38,10 +38,16 @@ using SideFileSink = std::function<Status(std::span<const std::byte>)>;
 Status write_side_file(const std::string& path, unsigned mode, const SideFileHeader& header,
                        const std::function<Status(const SideFileSink&)>& write_body);
 
+/// The same image in memory.
+Result<std::vector<std::byte>> encode_side_image(
+    const SideFileHeader& header, const std::function<Status(const SideFileSink&)>& write_body);
+/// Checks an image in memory and calls `visit` with its parts. `name` goes into messages.
+using SideImageVisitor = std::function<Status(const SideFileHeader&, std::span<const std::byte>)>;
+Status decode_side_image(const std::string& name, std::span<const std::byte> image,
+                         const SideImageVisitor& visit);
+
 /// Maps an image and calls `visit` with its header and body, which live during the call only.
 /// kNotFound when there is no file, kCorruption when it is torn, of another version or damaged.
-Status read_side_file(
-    const std::string& path,
-    const std::function<Status(const SideFileHeader&, std::span<const std::byte>)>& visit);
+Status read_side_file(const std::string& path, const SideImageVisitor& visit);
 
 }  // namespace nearlite

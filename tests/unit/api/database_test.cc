@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -191,14 +194,24 @@ TEST(StatementTest, FinishedRunHoldsNoTransaction) {
   EXPECT_TRUE(db.execute("DROP TABLE t").ok());
 }
 
-TEST(StatementTest, OutlivesItsDatabase) {
-  std::optional<Database> db(open_in_memory());
-  ASSERT_TRUE(db->execute("BEGIN").ok());
+TEST(StatementTest, OutlivesItsDatabaseAndThenClosesIt) {
+  const std::string path = testing::TempDir() + "nearlite_api_outlives.db";
+  const std::string wal = path + "-wal";
+  std::remove(path.c_str());
+  OpenOptions options;
+  options.create = true;
+  std::optional<Database> db(take(Database::open(path, options)));
+  ASSERT_TRUE(db->execute("PRAGMA journal_mode = WAL; CREATE TABLE t(x); BEGIN").ok());
   EXPECT_TRUE(db->in_transaction());
-  Statement statement = take(db->prepare("SELECT 7"));
-  db.reset();
-  ASSERT_TRUE(statement.step().value());
-  EXPECT_EQ(statement.column_int64(0), 7);
+  {
+    Statement statement = take(db->prepare("SELECT 7"));
+    db.reset();
+    ASSERT_TRUE(statement.step().value());
+    EXPECT_EQ(statement.column_int64(0), 7);
+    EXPECT_TRUE(std::filesystem::exists(wal));
+  }
+  EXPECT_FALSE(std::filesystem::exists(wal)) << "the connection is still open";
+  std::remove(path.c_str());
 }
 
 }  // namespace

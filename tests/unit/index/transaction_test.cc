@@ -348,6 +348,16 @@ TEST_F(TransactionTest, AllDeletedThenInserted) {
   }
 }
 
+TEST_F(TransactionTest, OptimizeAfterARefusedCommitRewritesNewRows) {
+  insert_and_commit(1, 20);
+  for (RowId rowid = 1; rowid <= 20; ++rowid) ASSERT_OK(writer_.erase(rowid));
+  ASSERT_OK(writer_.commit());
+  insert(50, 5);  // nobody lives: they link to the dead
+  ASSERT_OK(writer_.sync());
+  ASSERT_OK(writer_.optimize());  // purges the dead
+  commit_and_check();
+}
+
 // ---- What is refused.
 
 TEST_F(TransactionTest, VectorsThatDoNotFitAreRefusedAndChangeNothing) {
