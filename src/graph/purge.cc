@@ -26,6 +26,7 @@ class Purge {
  private:
   void find_holders();
   [[nodiscard]] bool leads_to_life(NodeId id) const;
+  [[nodiscard]] NodeId find_root() const;
   NodeId leave_tree();
   void unlink(NodeId holder);
   void fold_rows_that_need_it();
@@ -90,6 +91,7 @@ void Purge::for_each_holder(Action&& action) {
 
 // Below a dead node somebody may live who was inserted after the pass, when all others were dead.
 bool Purge::leads_to_life(NodeId id) const {
+  if (change_.live_count == 0) return false;
   std::vector<NodeId> stack{id};
   while (!stack.empty()) {
     const NodeId at = stack.back();
@@ -100,6 +102,21 @@ bool Purge::leads_to_life(NodeId id) const {
     }
   }
   return false;
+}
+
+// The root of the tree, for a node that was cut off from it.
+NodeId Purge::find_root() const {
+  NodeId at = node_;
+  for (NodeId up = change_.parent(at); up != kNodeNone && up != at; up = change_.parent(at)) at = up;
+  if (change_.parent(at) == kNodeNone) return at;
+  for (NodeId id = 1; id <= change_.linked_max; ++id) {
+    if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
+      id |= Graph::Impl::kSlotMask;
+    } else if (change_.is_present(id) && change_.parent(id) == kNodeNone) {
+      return id;
+    }
+  }
+  return kNodeNone;
 }
 
 // Children that lead to life get another parent, others are cut off. The root hands its place to a child first, or, as
@@ -135,13 +152,14 @@ NodeId Purge::leave_tree() {
     if (*at == root) continue;
     if (at < rest) {
       move_out(change_, *at, root, scratch);
-      if (change_.is_dead(*at)) change_.holders_known = false;  // its new parent links to it
+      // It and its new parent link to each other: one that is dead has a new holder.
+      if (change_.is_dead(*at) || change_.is_dead(change_.parent(*at))) change_.holders_known = false;
     } else {
       change_.writable_state(*at).parent.store(*at, std::memory_order_relaxed);
       change_.touch(*at);
     }
   }
-  return root;
+  return is_cut_off ? find_root() : root;
 }
 
 void Purge::unlink(NodeId holder) {

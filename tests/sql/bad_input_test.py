@@ -167,13 +167,16 @@ class BadInput(SqlCase):
             with self.subTest(column=column):
                 try:
                     self.db.run(
-                        f"INSERT INTO docs(rowid, embedding, {column}) VALUES(?, '[1,2,3,4]', 1)", rowid
+                        f"INSERT INTO docs(rowid, embedding, {column}) VALUES(?, '[1,2,3,4]', 1)",
+                        rowid,
                     )
                 except SqlError as error:
                     self.assertEqual(error.code, ERROR)
                     continue
                 self.rows[rowid] = [1.0, 2.0, 3.0, 4.0]
-                self.assertEqual(self.db.run(f"SELECT {column} FROM docs WHERE rowid = ?", rowid), [(None,)])
+                self.assertEqual(
+                    self.db.run(f"SELECT {column} FROM docs WHERE rowid = ?", rowid), [(None,)]
+                )
         self.assert_index(self.db, "docs", self.rows, metric="l2")
 
     def test_functions_on_what_is_not_there(self):

@@ -96,7 +96,7 @@ class Commands(SqlCase):
                 self.path = self.file(command + ".db")
                 self.setUp_again()
                 self.db.run(
-                    "UPDATE t_links SET links = NULL, own = randomblob(20) WHERE node_id % 5 = 0"
+                    "UPDATE t_links SET data = zeroblob(length(data)) WHERE node_id % 5 = 0"
                 )
                 self.db.close()
                 db = self.connect()

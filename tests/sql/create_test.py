@@ -1,4 +1,4 @@
-"""CREATE VIRTUAL TABLE … USING hnsw(…): the forms that are accepted, and what is refused with which words."""
+"""CREATE VIRTUAL TABLE … USING hnsw(…): which forms are accepted, and what is refused."""
 
 from sqlcase import ERROR, SqlCase, Vectors, blob, main
 

@@ -1,4 +1,4 @@
-"""Data that breaks indexes: equal vectors, zeros, empty and emptied tables, tight clusters, churn."""
+"""Data that breaks indexes: equal vectors, zeros, emptied tables, tight clusters, churn."""
 
 import random
 
@@ -196,7 +196,8 @@ class EdgeCases(SqlCase):
         db.run("BEGIN")
         db.run(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
-            " INSERT INTO t(rowid, embedding) SELECT i, printf('[%d,%d,%d,%d,%d,%d,%d,%d]', i % 10, i / 10 % 10,"
+            " INSERT INTO t(rowid, embedding)"
+            " SELECT i, printf('[%d,%d,%d,%d,%d,%d,%d,%d]', i % 10, i / 10 % 10,"
             " i / 100 % 10, i / 1000 % 10, i / 10000, i % 7, i % 11, i % 13) FROM n"
         )
         db.run("COMMIT")
@@ -211,7 +212,8 @@ class EdgeCases(SqlCase):
     def test_wide_metadata_values(self):
         db = self.connect()
         db.run(
-            "CREATE VIRTUAL TABLE t USING hnsw(embedding float[2], lang text, +body text, +raw blob)"
+            "CREATE VIRTUAL TABLE t USING"
+            " hnsw(embedding float[2], lang text, +body text, +raw blob)"
         )
         body = "ü" * 1_000_000
         db.run(

@@ -1,4 +1,4 @@
-"""Where a database may live and how it may be copied: ATTACH, read-only, memory, backup, dump, swapped files."""
+"""Where a database may live and how it may be copied: ATTACH, memory, backup, dump, swaps."""
 
 import os
 import shutil
@@ -101,6 +101,8 @@ class Files(SqlCase):
         self.check(two, second)
 
     def test_shared_cache(self):
+        if ("OMIT_SHARED_CACHE",) in self.connect(":memory:").run("PRAGMA compile_options"):
+            self.skipTest("this SQLite has no shared cache")
         uri = "file:shared?mode=memory&cache=shared"
         one, two = self.connect(uri), self.connect(uri)
         one.run(CREATE.format("t"))

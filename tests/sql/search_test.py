@@ -197,7 +197,8 @@ class Search(SqlCase):
 
     def test_ef_search_at_least_the_row_count_is_exact(self):
         self.check(
-            "SELECT rowid, distance FROM docs WHERE embedding MATCH ? AND k = 40 AND ef_search = 1000"
+            "SELECT rowid, distance FROM docs"
+            " WHERE embedding MATCH ? AND k = 40 AND ef_search = 1000"
             " ORDER BY distance",
             self.truth(40),
         )
@@ -306,7 +307,8 @@ class Search(SqlCase):
 
     def test_union_cte_exists(self):
         self.check(
-            "WITH near AS (SELECT rowid AS r, distance AS d FROM docs WHERE embedding MATCH ? AND k = 10)"
+            "WITH near AS"
+            " (SELECT rowid AS r, distance AS d FROM docs WHERE embedding MATCH ? AND k = 10)"
             " SELECT r, d FROM near ORDER BY d",
             self.truth(10),
         )

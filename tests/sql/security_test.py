@@ -1,4 +1,4 @@
-"""Hostile schemas and defensive hosts: triggers, views, trusted_schema, shadow tables, damaged rows."""
+"""Hostile schemas and defensive hosts: triggers, views, trusted_schema, damaged rows."""
 
 import shutil
 
@@ -141,7 +141,9 @@ CREATE TRIGGER ad AFTER DELETE ON documents BEGIN DELETE FROM t WHERE rowid = OL
             with self.subTest(name=name):
                 db = self.connect(path)
                 # A search for rowids does not need t_rows; everything else needs every table.
-                select = "SELECT rowid, lang FROM t WHERE embedding MATCH '[1,2,3,4,5,6,7,8]' AND k = 1"
+                select = (
+                    "SELECT rowid, lang FROM t WHERE embedding MATCH '[1,2,3,4,5,6,7,8]' AND k = 1"
+                )
                 for sql in (select, "INSERT INTO t(embedding) VALUES('[1,2,3,4,5,6,7,8]')"):
                     with self.assertRaises(SqlError):
                         db.run(sql)

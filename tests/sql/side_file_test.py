@@ -1,4 +1,4 @@
-"""The side file of path=: a cache of the tables. Losing, cutting, swapping or ageing it never changes an answer."""
+"""The side file of path=: a cache. Losing, cutting, swapping or ageing it changes no answer."""
 
 import os
 import shutil
@@ -15,7 +15,8 @@ class SideFile(SqlCase):
     def make(self, extra="", count=200):
         db = self.connect()
         db.run(
-            f"CREATE VIRTUAL TABLE t USING hnsw(embedding float[8] metric=l2, m=6, path='t.idx'{extra})"
+            "CREATE VIRTUAL TABLE t USING"
+            f" hnsw(embedding float[8] metric=l2, m=6, path='t.idx'{extra})"
         )
         return db, self.fill(db, "t", count, 8)
 
@@ -131,11 +132,13 @@ class SideFile(SqlCase):
 
     def test_a_rolled_back_transaction_never_reaches_the_file(self):
         db, rows = self.make()
-        before = open(self.side, "rb").read()
+        with open(self.side, "rb") as file:
+            before = file.read()
         db.run("BEGIN")
         db.run("DELETE FROM t WHERE rowid < 100")
         db.run("ROLLBACK")
-        self.assertEqual(open(self.side, "rb").read(), before)
+        with open(self.side, "rb") as file:
+            self.assertEqual(file.read(), before)
         db.close()
         self.reopened(rows)
 

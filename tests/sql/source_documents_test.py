@@ -1,7 +1,8 @@
 """The SQL of the two documents that Nearlite was made from, as printed there.
 
-"Keeping the HNSW virtual table always in sync after a restart" has the watermark table and the triggers; the tutorial "cosine
-k-NN from SQL" has the virtual table, the other triggers and the query. Only the blocks of SQL; what is Go there is engine here.
+"Keeping the HNSW virtual table always in sync after a restart" has the watermark table and its
+triggers; the tutorial "cosine k-NN from SQL" has the virtual table, the other triggers and the
+query. Only the blocks of SQL; what is Go there is the engine here.
 """
 
 import unittest

@@ -1,10 +1,11 @@
-"""What the SQL tests share: a connection with the extension loaded, vectors, and the right answer by brute force.
+"""What the SQL tests share: a connection with the extension loaded, vectors, and right answers.
 
-Each *_test.py runs alone: `python3 search_test.py`, with NEARLITE_EXTENSION naming nearlite.so. It runs in the Python
-that starts it, on that Python's sqlite3 module (Debian's 3.40.1), and then once more in NEARLITE_CURRENT_PYTHON, if that
-exists, on apsw, which carries a current SQLite. A test that needs one of the two says so with @apsw_only.
+Each *_test.py runs alone: `python3 search_test.py`, with NEARLITE_EXTENSION naming nearlite.so. It
+runs in the Python that starts it, on that Python's sqlite3 module (Debian's 3.40.1), and then once
+more in NEARLITE_CURRENT_PYTHON, if that exists, on apsw, which carries a current SQLite. A test
+that needs what only apsw has says so with @apsw_only.
 
-Result codes are SQLite's; wording is not tested, except that a message names what SQL users look for.
+Result codes are SQLite's; wording is not tested, except that a message names what users look for.
 """
 
 import json
@@ -41,7 +42,7 @@ def sqlite_version():
 
 
 class Connection:
-    """One connection, the same for both drivers: autocommit unless BEGIN is said, errors as SqlError."""
+    """One connection, the same for both drivers: autocommit, and errors as SqlError."""
 
     def __init__(self, path, load=True, flags=None):
         self.path = path
@@ -111,7 +112,7 @@ class Connection:
 
 
 def _pieces(line):
-    """`line` cut behind each semicolon; complete_statement() decides whether a cut ends a statement."""
+    """`line` cut behind each semicolon; complete_statement() decides which cut ends one."""
     start = 0
     for index, letter in enumerate(line):
         if letter == ";":
@@ -195,7 +196,7 @@ class SqlCase(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def fails(self, code, action, *arguments, names=()):
-        """Runs `action`, which must fail with the (primary or extended) code; the message names `names`."""
+        """`action` must fail with the (primary or extended) code; the message has all `names`."""
         with self.assertRaises(SqlError) as caught:
             action(*arguments)
         found = caught.exception
@@ -205,7 +206,7 @@ class SqlCase(unittest.TestCase):
         return found
 
     def assert_hits(self, hits, expected):
-        """The same rowids in the same order (rows of equal distance may be swapped), equal distances."""
+        """The same rows in the same order; rows of equal distance may be swapped."""
         self.assertEqual(len(hits), len(expected), hits)
         for (rowid, found), (_, right) in zip(hits, expected):
             self.assertAlmostEqual(found, right, delta=1e-9 * (1 + abs(right)))
@@ -215,7 +216,7 @@ class SqlCase(unittest.TestCase):
         self.assertLessEqual(inside, {rowid for rowid, _ in hits})
 
     def assert_index(self, db, table, rows, metric="cosine", column="embedding", check_name=None):
-        """Index == table: count, vectors, nearlite_check, exact and approximate answers for some rows' vectors.
+        """Index == table: rows, vectors, nearlite_check, exact and approximate answers.
 
         `rows` is {rowid: vector or None}; the connection may be in a transaction.
         """
@@ -264,11 +265,13 @@ def main():
     """Runs the file's tests here and, if there is one, in the Python that has a current SQLite."""
     if "NEARLITE_EXTENSION" not in os.environ:
         sys.exit("NEARLITE_EXTENSION must name nearlite.so")
+    program_path = os.path.abspath(sys.argv[0])  # a test may change the folder
     print(f"{DRIVER}: SQLite {'.'.join(map(str, sqlite_version()))}", flush=True)
     program = unittest.main(module="__main__", exit=False)
     failed = not program.result.wasSuccessful()
     other = os.environ.get("NEARLITE_CURRENT_PYTHON", "")
     if DRIVER == "sqlite3" and other and os.path.exists(other):
         environment = dict(os.environ, NEARLITE_TEST_DRIVER="apsw")
-        failed |= subprocess.run([other, *sys.argv], env=environment).returncode != 0
+        arguments = [other, program_path, *sys.argv[1:]]
+        failed |= subprocess.run(arguments, env=environment).returncode != 0
     sys.exit(1 if failed else 0)

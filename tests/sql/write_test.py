@@ -45,7 +45,7 @@ class Write(SqlCase):
         self.assertEqual(self.db.run("SELECT changes(), last_insert_rowid()"), [(2, 44)])
 
     def test_returning(self):
-        """SQLite gives virtual tables RETURNING on INSERT only, and -1 for a rowid it did not know before."""
+        """SQLite gives virtual tables RETURNING on INSERT only; a rowid not given shows as -1."""
         a = self.vectors.next()
         self.assertEqual(
             self.db.run(
@@ -217,14 +217,16 @@ END;""")
         a, b, c = self.vectors.list(3)
         self.db.run("INSERT INTO documents VALUES(1, 'a', ?), (2, 'b', ?)", blob(a), blob(b))
         self.db.run(
-            "INSERT INTO documents VALUES(3, 'a', ?) ON CONFLICT(slug) DO UPDATE SET v = excluded.v",
+            "INSERT INTO documents VALUES(3, 'a', ?)"
+            " ON CONFLICT(slug) DO UPDATE SET v = excluded.v",
             blob(c),
         )
         self.check({1: c, 2: b})
 
     def test_values_of_every_type_come_back(self):
         self.db.run(
-            "INSERT INTO t(rowid, lang, year, title) VALUES(1, 'ü''\"', -9223372036854775808, NULL)"
+            "INSERT INTO t(rowid, lang, year, title)"
+            " VALUES(1, 'ü''\"', -9223372036854775808, NULL)"
         )
         self.db.run(
             "INSERT INTO t(rowid, lang, year, title) VALUES(2, '', 9223372036854775807, '')"

@@ -65,6 +65,7 @@ struct Board {
   std::atomic<int> stop;
   std::atomic<std::uint64_t> commits, rollbacks, refusals, snapshots, answers, misses, violations,
       repairs;
+  std::atomic<int> torn;  ///< control: the counter is committed before its group
   std::atomic<int> told;
   char first[800];
 
@@ -141,6 +142,10 @@ class Worker {
     Rows rows;
     if (!ok(database_.run("SELECT n FROM counter", {}, &rows), "counter")) return false;
     const std::int64_t n = std::get<std::int64_t>(rows[0][0]) + 1;
+    if (board_.torn != 0) {
+      database_.run("UPDATE counter SET n = ?1", {n});
+      database_.exec("COMMIT; BEGIN IMMEDIATE");
+    }
     const bool first = n <= kWindow;
     if (!first && n % 3 == 0) {
       if (!ok(database_.run("DELETE FROM groups WHERE rowid BETWEEN ?1 AND ?2",

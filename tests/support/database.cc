@@ -36,6 +36,10 @@ namespace {
 std::atomic<int> unclosed_count{0};
 }
 
+int register_engine(sqlite3* handle, char** error) {
+  return sqlite3_nearlite_init(handle, error, nullptr);
+}
+
 int Database::unclosed() { return unclosed_count; }
 
 Database::Database(const std::string& path, Engine engine, int flags) {
@@ -43,7 +47,7 @@ Database::Database(const std::string& path, Engine engine, int flags) {
   sqlite3_extended_result_codes(handle_, 1);
   char* error = nullptr;
   if (code == SQLITE_OK && engine == Engine::kNearlite) {
-    code = sqlite3_nearlite_init(handle_, &error, nullptr);
+    code = register_engine(handle_, &error);
   }
   if (code == SQLITE_OK) return;
   const std::string text = error != nullptr ? error : sqlite3_errmsg(handle_);

@@ -43,7 +43,8 @@ class Database {
   Database& operator=(Database&& other) noexcept;
 
   void close();
-  /// How many connections of this process could not be closed because a statement was left open: must be 0.
+  /// How many connections of this process could not be closed because a statement was left open:
+  /// must be 0.
   static int unclosed();
   [[nodiscard]] bool is_open() const { return handle_ != nullptr; }
   [[nodiscard]] sqlite3* handle() const { return handle_; }
@@ -102,6 +103,9 @@ class Statement {
   sqlite3_stmt* handle_ = nullptr;
   int code_ = SQLITE_MISUSE;
 };
+
+/// Registers the engine on a connection, as a host that links it does.
+int register_engine(sqlite3* handle, char** error);
 
 /// True for SQLITE_BUSY and its extended forms: legal whenever another connection is at work.
 inline bool is_busy(int code) { return (code & 0xff) == SQLITE_BUSY; }

@@ -228,7 +228,7 @@ TEST(Load, RandomDamageNeverCrashes) {
     }
   };
   int taken = 0;
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < 800; ++round) {
     Rows rows = intact;
     for (std::size_t i = 1 + pick(3); i > 0; --i) {
       NodeRecord& record = rows.records[pick(rows.records.size())];
@@ -280,7 +280,7 @@ TEST(Load, RandomDamageNeverCrashes) {
     for (NodeId id = 1; id < 120; id += 2) static_cast<void>(second.purge(id));
     second.publish(4);
   }
-  EXPECT_GT(taken, 100);
+  EXPECT_GT(taken, 20);
 }
 
 }  // namespace

@@ -358,6 +358,19 @@ TEST_F(TransactionTest, OptimizeAfterARefusedCommitRewritesNewRows) {
   commit_and_check();
 }
 
+TEST_F(TransactionTest, EntryPointIsPurgedWhileTheRestDiesInTheSameTransaction) {
+  for (const RowId count : {2, 3, 4, 20}) {
+    insert_and_commit(1, static_cast<int>(count));
+    ASSERT_OK(writer_.erase(1));
+    ASSERT_OK(writer_.commit());
+    for (RowId rowid = 2; rowid <= count; ++rowid) ASSERT_OK(writer_.erase(rowid));
+    ASSERT_OK(writer_.optimize());  // purges row 1 only
+    commit_and_check();
+    ASSERT_OK(writer_.optimize());
+    commit_and_check();
+  }
+}
+
 // ---- What is refused.
 
 TEST_F(TransactionTest, VectorsThatDoNotFitAreRefusedAndChangeNothing) {
