@@ -8,10 +8,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <random>
 #include <string_view>
+#include <thread>
 
 #include "cli/child.h"
 #include "cli/commands.h"
@@ -38,12 +40,6 @@ struct Life {
   [[nodiscard]] bool died_in_commit() const { return started > acknowledged; }
 };
 
-// Spins: the shortest sleep is longer than a commit may take.
-void wait_seconds(double seconds) {
-  for (const Stopwatch watch; watch.seconds() < seconds;) {
-  }
-}
-
 // Lets a writer live for `commits` acknowledged commits and kills it in the next.
 Result<Life> live_and_die(const Demo& demo, std::int64_t first_id, std::int64_t commits,
                           double fraction) {
@@ -64,7 +60,9 @@ Result<Life> live_and_die(const Demo& demo, std::int64_t first_id, std::int64_t 
     if (life.acknowledged >= commits) break;
   }
   std::sort(life.cycle_seconds.begin(), life.cycle_seconds.end());
-  wait_seconds(fraction * life.cycle_seconds[life.cycle_seconds.size() / 2]);
+  // Sleeping, not spinning: the writer may need this core.
+  std::this_thread::sleep_for(
+      std::chrono::duration<double>(fraction * life.cycle_seconds[life.cycle_seconds.size() / 2]));
   child.kill_now();
   for (;;) {  // what it had said before the kill reached it
     NEARLITE_CLI_ASSIGN(const bool has_line, child.read_line(line));

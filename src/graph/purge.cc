@@ -104,15 +104,12 @@ bool Purge::leads_to_life(NodeId id) const {
   return false;
 }
 
-// The root of the tree, for a node that was cut off from it.
+// The root of the tree, when a node that was cut off from it does not know.
 NodeId Purge::find_root() const {
-  NodeId at = node_;
-  for (NodeId up = change_.parent(at); up != kNodeNone && up != at; up = change_.parent(at)) at = up;
-  if (change_.parent(at) == kNodeNone) return at;
   for (NodeId id = 1; id <= change_.linked_max; ++id) {
     if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
       id |= Graph::Impl::kSlotMask;
-    } else if (change_.is_present(id) && change_.parent(id) == kNodeNone) {
+    } else if (id != node_ && change_.is_present(id) && change_.parent(id) == kNodeNone) {
       return id;
     }
   }
@@ -120,7 +117,7 @@ NodeId Purge::find_root() const {
 }
 
 // Children that lead to life get another parent, others are cut off. The root hands its place to a child first, or, as
-// the last of its tree, to any node that is left. Returns the root.
+// the last of its tree, to any node that is left. Returns the root, kNodeNone when this node was cut off from it.
 NodeId Purge::leave_tree() {
   std::vector<NodeId> children;
   for_each_holder([&](NodeId id) {
@@ -159,7 +156,7 @@ NodeId Purge::leave_tree() {
       change_.touch(*at);
     }
   }
-  return is_cut_off ? find_root() : root;
+  return is_cut_off ? kNodeNone : root;
 }
 
 void Purge::unlink(NodeId holder) {
@@ -195,29 +192,25 @@ NodeId Purge::lowest_present() {
   return kNodeNone;
 }
 
-// The living before the dead, then the highest level, then the lowest id. A dead one must not be cut off: whoever is
-// inserted next hangs on the tree. `root` is the answer when all others fail.
+// The highest of the living, then the oldest. Where nobody lives, the root: it is never cut off, and whoever is inserted
+// next hangs on the tree.
 NodeId Purge::choose_entry(NodeId root) const {
+  if (change_.live_count == 0) return root;
   NodeId best = kNodeNone;
-  NodeId best_dead = root;
   const auto offer = [&](NodeId id) {
-    if (id == node_ || !change_.is_present(id)) return;
-    const bool is_dead = change_.is_dead(id);
-    NodeId& place = is_dead ? best_dead : best;
-    if (place != kNodeNone && graph_.state(id).level <= graph_.state(place).level) return;
-    if (!is_dead || is_attached(change_, id)) place = id;
+    if (!change_.is_present(id) || change_.is_dead(id)) return;
+    if (best == kNodeNone || graph_.state(id).level > graph_.state(best).level) best = id;
   };
   for (const NodeId id : graph_.upper_nodes) offer(id);
   for (std::size_t i = 0; i < change_.linked_count; ++i) offer(change_.new_ids[i]);
-  if (best != kNodeNone || change_.live_count == 0) return best != kNodeNone ? best : best_dead;
-  for (NodeId id = 1; id <= change_.linked_max; ++id) {
+  for (NodeId id = 1; best == kNodeNone && id <= change_.linked_max; ++id) {
     if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
       id |= Graph::Impl::kSlotMask;
-    } else if (change_.is_present(id) && !change_.is_dead(id)) {
-      return id;
+    } else {
+      offer(id);
     }
   }
-  return best_dead;
+  return best != kNodeNone ? best : root;
 }
 
 void Purge::run() {
@@ -229,7 +222,7 @@ void Purge::run() {
   const NodeId entry = change_.entry;
   // A dead entry point may have been cut off with this node, so the first purge of a change looks for a better one.
   const bool is_lost = entry == node_ || !is_attached(change_, entry) || (is_first && change_.is_dead(entry));
-  const NodeId next_entry = is_lost ? choose_entry(root) : entry;
+  const NodeId next_entry = is_lost ? choose_entry(root != kNodeNone ? root : find_root()) : entry;
   change_.purged.insert(node_, 0);
   change_.entry = next_entry;
   --change_.present_count;

@@ -161,7 +161,11 @@ Status Index::rebuild(std::span<const std::pair<NodeId, RowId>> live) {
   if (write_ && !write_->poison.empty()) return error(Code::kInternal, write_->poison);
   auto write = std::make_unique<Write>();
   CommitRecord previous;
-  if (auto last = store_->last_commit(); last.ok()) previous = *last;
+  if (auto last = store_->last_commit(); last.ok()) {
+    previous = *last;
+  } else if (last.status().code() != Code::kCorruption) {
+    return last.status();
+  }
 
   CommitRecord empty;
   empty.seq = previous.seq;

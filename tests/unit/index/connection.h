@@ -212,7 +212,7 @@ class Connection {
     begin();
     const NodeId id = state().rows.at(rowid).id;
     if (Status status = index_->erase(id); !status.ok()) {
-      index_->poison("a row was half deleted");
+      poison("a row was half deleted");
       return status;
     }
     state().rows.erase(rowid);
@@ -226,7 +226,7 @@ class Connection {
     Status status = index_->insert(*id, rowid, values);
     if (status.ok()) status = index_->erase(old_id);
     if (!status.ok()) {
-      index_->poison("a row was half updated");
+      poison("a row was half updated");
       return status;
     }
     state().rows[rowid] = {*id, rounded(values)};
@@ -277,6 +277,7 @@ class Connection {
     index_->rollback();
   }
   [[nodiscard]] bool in_transaction() const { return transaction_ != nullptr; }
+  [[nodiscard]] bool is_poisoned() const { return is_poisoned_; }
 
   // ---- A long reader: sees the file as it is now until it ends.
   void begin_read() {
@@ -332,7 +333,12 @@ class Connection {
     index_ = std::make_unique<Index>(options_, std::move(view), slot_);
   }
   void look() { view_->look_at(&state().store); }
+  void poison(const char* why) {
+    is_poisoned_ = true;
+    index_->poison(why);
+  }
   void end() {
+    is_poisoned_ = false;
     transaction_.reset();
     savepoints_.clear();
     look();
@@ -352,6 +358,7 @@ class Connection {
   std::unique_ptr<FileState> transaction_;
   std::unique_ptr<FileState> snapshot_;
   std::vector<FileState> savepoints_;
+  bool is_poisoned_ = false;  // some row of the transaction is half written
 };
 
 inline FileState new_file(const IndexOptions& options) {
