@@ -58,35 +58,46 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   return fill();
 }
 
-// INVARIANT: `query_` and `arguments_` live in this object, and request_ points to them.
+// Plans the next batch of a search without k: how many rows it is to bring the stream to, and how
+// many are searched for. Rows beyond those that are passed on stay behind: what a walk misses, it
+// misses among the farthest, and a row that comes late would be out of order.
+Result<std::size_t> SearchStream::plan_batch() {
+  NEARLITE_ASSIGN(std::uint64_t population, table_->index(vector_index_).live_count());
+  if (request_.allowed != nullptr) {
+    population = std::min<std::uint64_t>(population, request_.allowed->size());
+  }
+  const std::size_t target = emitted_.size() + std::max<std::size_t>(batch_size_, 1);
+  const bool is_enough = emitted_.empty() && arguments_.limit_hint >= 0;  // SQLite stops there
+  request_.k = std::min<std::uint64_t>(is_enough ? target : 2 * target, population);
+  // Near the end one scan is cheaper than ever wider searches, and misses nothing.
+  if (!emitted_.empty() && request_.k > population / kBatchGrowth) {
+    request_.k = population;
+    request_.exact = true;
+  }
+  finished_ = request_.k >= population;
+  batch_size_ = std::max(batch_size_ * kBatchGrowth, kFirstBatch);
+  return finished_ ? request_.k : target;
+}
+
+// `query_` and `arguments_` live in this object, and request_ points to them.
 Status SearchStream::fill() {
   batch_.clear();
   position_ = 0;
-  Index& index = table_->index(vector_index_);
   while (batch_.empty() && !finished_) {
-    if (!has_k_) {
-      NEARLITE_ASSIGN(std::uint64_t population, index.live_count());
-      if (request_.allowed != nullptr)
-        population = std::min<std::uint64_t>(population, request_.allowed->size());
-      request_.k = std::min<std::uint64_t>(emitted_.size() + std::max<std::size_t>(batch_size_, 1),
-                                           population);
-      // Near the end one scan is cheaper than ever wider searches, and misses nothing.
-      if (!emitted_.empty() && request_.k > population / kBatchGrowth) {
-        request_.k = population;
-        request_.exact = true;
-      }
-      finished_ = request_.k >= population;
-      batch_size_ = std::max(batch_size_ * kBatchGrowth, kFirstBatch);
-    } else {
+    std::size_t target = request_.k;
+    if (has_k_) {
       finished_ = true;
+    } else {
+      NEARLITE_ASSIGN(target, plan_batch());
     }
-    NEARLITE_ASSIGN(batch_, index.search(request_));
-    if (!has_k_) {
-      const bool beyond = arguments_.distance_bound && !batch_.empty() &&
-                          batch_.back().distance > *arguments_.distance_bound;
-      finished_ = finished_ || beyond;
-      std::erase_if(batch_, [&](const Hit& hit) { return !emitted_.insert(hit.id).second; });
-    }
+    NEARLITE_ASSIGN(batch_, table_->index(vector_index_).search(request_));
+    if (has_k_) continue;
+    finished_ = finished_ || (arguments_.distance_bound && !batch_.empty() &&
+                              batch_.back().distance > *arguments_.distance_bound);
+    std::erase_if(batch_, [&](const Hit& hit) { return emitted_.contains(hit.id); });
+    const std::size_t due = target - std::min(target, emitted_.size());
+    if (!finished_ && batch_.size() > due) batch_.resize(due);
+    for (const Hit& hit : batch_) emitted_.insert(hit.id);
   }
   return {};
 }

@@ -34,6 +34,7 @@ class SearchStream {
 
  private:
   Status fill();
+  Result<std::size_t> plan_batch();
   Status read_arguments(const Arguments& arguments);
 
   std::shared_ptr<Table> table_;

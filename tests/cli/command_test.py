@@ -13,7 +13,8 @@ VERSION = (Path(os.environ["NEARLITE_SOURCE_DIR"]) / "VERSION").read_text().stri
 PLACES = """
 CREATE VIRTUAL TABLE places USING hnsw(position float[2] metric=l2, +name text);
 INSERT INTO places(rowid, position, name)
-VALUES (1, '[52.52, 13.40]', 'Berlin'), (2, '[48.86, 2.35]', 'Paris'), (3, '[41.90, 12.50]', 'Rome');
+VALUES
+ (1, '[52.52, 13.40]', 'Berlin'), (2, '[48.86, 2.35]', 'Paris'), (3, '[41.90, 12.50]', 'Rome');
 """
 NEAREST = "SELECT name FROM places WHERE position MATCH '[50, 4]' AND k = 2 ORDER BY distance"
 

@@ -126,7 +126,8 @@ class DemoTest(unittest.TestCase):
         temporary.mkdir()
         environment = dict(os.environ, TMPDIR=str(temporary))
         done = subprocess.run([COMMAND, "demo", "--data", str(DATA), "--rows", "500"],
-                              env=environment, capture_output=True, text=True, timeout=200)  # fmt: skip
+                              env=environment, capture_output=True, text=True,
+                              timeout=200)  # fmt: skip
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(list(temporary.iterdir()), [])
 

@@ -142,7 +142,8 @@ class Reads {
                       cursor.hits, false)
                     .fault;
       } else if (code == SQLITE_ROW) {
-        fault = find_fault(cursor.table.shape, cursor.table.records, cursor.query, cursor.hits);
+        fault = find_fault(cursor.table.shape, cursor.table.records, cursor.query, cursor.hits,
+                           1 + cursor.hits.size() / 200);
       } else {
         fault = code_name(code) + " " + session.database.message();
       }

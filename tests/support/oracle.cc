@@ -88,8 +88,11 @@ std::string describe(const char* what, std::size_t position, const Hit& hit, dou
 }  // namespace
 
 std::string find_fault(const TableShape& shape, const Records& records,
-                       std::span<const float> query, const std::vector<Hit>& answer) {
+                       std::span<const float> query, const std::vector<Hit>& answer,
+                       std::size_t late_rows_max) {
   std::set<std::int64_t> seen;
+  std::size_t late_rows = 0;
+  double farthest = 0;
   for (std::size_t i = 0; i < answer.size(); ++i) {
     const Hit& hit = answer[i];
     const auto row = records.find(hit.rowid);
@@ -100,9 +103,10 @@ std::string find_fault(const TableShape& shape, const Records& records,
     if (!(std::abs(hit.distance - truth) <= tolerance(truth))) {
       return describe("a wrong distance", i, hit, truth);
     }
-    if (i > 0 && hit.distance < answer[i - 1].distance) {
-      return describe("out of order", i, hit, answer[i - 1].distance);
+    if (i > 0 && hit.distance < farthest && ++late_rows > late_rows_max) {
+      return describe("out of order", i, hit, farthest);
     }
+    farthest = i == 0 ? hit.distance : std::max(farthest, hit.distance);
   }
   return {};
 }
@@ -110,7 +114,9 @@ std::string find_fault(const TableShape& shape, const Records& records,
 Verdict judge(const TableShape& shape, const Records& records, std::span<const float> query,
               std::optional<std::size_t> k, const std::vector<Hit>& answer, bool exact) {
   Verdict verdict;
-  verdict.fault = find_fault(shape, records, query, answer);
+  // A stream may bring a row late that its walks missed (docs/sql.md): one, or one in 200.
+  const std::size_t late_rows_max = k || exact ? 0 : std::max<std::size_t>(1, answer.size() / 200);
+  verdict.fault = find_fault(shape, records, query, answer, late_rows_max);
   if (!verdict.fault.empty()) return verdict;
   const std::vector<Hit> truth = rank(shape, records, query);
   const std::size_t expected = k ? std::min(*k, truth.size()) : truth.size();

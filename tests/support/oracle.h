@@ -76,9 +76,10 @@ Verdict judge(const TableShape& shape, const Records& records, std::span<const f
               std::optional<std::size_t> k, const std::vector<Hit>& answer, bool exact);
 
 /// What must hold of every row shown, whatever was asked: it is there, once, with its distance, in
-/// order.
+/// order (but for `late_rows_max` rows).
 std::string find_fault(const TableShape& shape, const Records& records,
-                       std::span<const float> query, const std::vector<Hit>& answer);
+                       std::span<const float> query, const std::vector<Hit>& answer,
+                       std::size_t late_rows_max = 0);
 
 /// (rowid, distance) rows as hits; a fault text if a value has the wrong type.
 std::string to_hits(const Rows& rows, std::vector<Hit>& hits);

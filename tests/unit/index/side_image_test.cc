@@ -1,0 +1,265 @@
+// The image of an index, in a side file or as bytes: a hint. Whatever is wrong with it, answers and
+// what is written later are the same as without (INVARIANT D5).
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "connection.h"
+
+namespace nearlite::test {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+class SideImageTest : public testing::TestWithParam<Metric> {
+ protected:
+  SideImageTest()
+      : options_(small_index(GetParam())),
+        path_(testing::TempDir() + "nearlite_side_image." + std::to_string(getpid())),
+        vectors_(options_, run_seed(31)),
+        file_(new_file(options_)),
+        writer_(file_, options_) {
+    options_.tombstone_rebuild_pct = 20;
+    writer_.index().options().tombstone_rebuild_pct = 20;
+    for (int i = 0; i < 60; ++i) change(i);
+  }
+  ~SideImageTest() override { std::remove(path_.c_str()); }
+
+  /// A commit: a few rows come, every other time one goes.
+  void change(int i) {
+    for (RowId rowid = 10 * i; rowid < 10 * i + 3; ++rowid) {
+      EXPECT_OK(writer_.insert(rowid, vectors_.next()));
+    }
+    if (i > 4) EXPECT_OK(writer_.erase(10 * (i - 3)));
+    EXPECT_OK(writer_.commit());
+  }
+  void save() {
+    writer_.index().set_side_file({path_, 0600, 0});
+    ASSERT_OK(writer_.index().save());
+    writer_.index().set_side_file({});
+  }
+  Bytes read() {
+    std::ifstream stream(path_, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
+    return {bytes.begin(), bytes.end()};
+  }
+  void write(std::span<const std::byte> bytes) {
+    std::ofstream stream(path_, std::ios::binary | std::ios::trunc);
+    stream.write(reinterpret_cast<const char*>(bytes.data()),
+                 static_cast<std::streamsize>(bytes.size()));
+  }
+  /// A new process that may start from the side file. Returns whether it did.
+  bool start_and_check(FileState& file) {
+    Connection connection(file, options_);
+    connection.index().set_side_file({path_, 0600, 0});
+    for (int i = 0; i < 3; ++i) {
+      const Vector query = vectors_.next();
+      const auto hits = connection.search(query, 10, false, nullptr, 1000);
+      EXPECT_TRUE(hits.ok()) << hits.status().message();
+      if (hits.ok()) expect_same_distances(*hits, connection.nearest(query, 10));
+    }
+    EXPECT_EQ(connection.last_path(), SearchPath::kGraph);
+    EXPECT_EQ(connection.problems(), "");
+    const auto stats = connection.index().stats();
+    return stats->image_load_count == 1 && stats->load_count == 0;
+  }
+
+  IndexOptions options_;
+  std::string path_;
+  VectorSource vectors_;
+  FileState file_;
+  Connection writer_;
+};
+
+TEST_P(SideImageTest, StartsFromTheImageAndWritesTheSame) {
+  save();
+  EXPECT_TRUE(start_and_check(file_));
+  struct stat info {};
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+
+  FileState copy = file_;
+  Connection with_image(copy, options_);
+  with_image.index().set_side_file({path_, 0600, 0});
+  VectorSource same(options_, 32);
+  VectorSource vectors(options_, 32);
+  for (RowId rowid = 5000; rowid < 5040; ++rowid) {
+    ASSERT_OK(with_image.insert(rowid, same.next()));
+    ASSERT_OK(writer_.insert(rowid, vectors.next()));
+    if (rowid % 3 == 0) {
+      ASSERT_OK(with_image.erase(rowid - 1));
+      ASSERT_OK(writer_.erase(rowid - 1));
+    }
+    if (rowid == 5020) {
+      ASSERT_OK(with_image.optimize());
+      ASSERT_OK(writer_.optimize());
+    }
+    ASSERT_OK(with_image.commit());
+    ASSERT_OK(writer_.commit());
+    ASSERT_EQ(with_image.digest(), writer_.digest()) << "row " << rowid;
+  }
+  EXPECT_EQ(with_image.index().stats()->image_load_count, 1U);
+  EXPECT_EQ(with_image.problems(), "");
+}
+
+TEST_P(SideImageTest, AgedImageCatchesUp) {
+  save();
+  for (int i = 60; i < 100; ++i) {
+    change(i);
+    if (i % 8 == 0) EXPECT_TRUE(start_and_check(file_));
+  }
+  ASSERT_OK(writer_.optimize());  // purges what died since: the image cannot follow
+  ASSERT_OK(writer_.commit());
+  start_and_check(file_);
+  ASSERT_OK(writer_.rebuild());
+  ASSERT_OK(writer_.commit());
+  EXPECT_FALSE(start_and_check(file_));
+}
+
+TEST_P(SideImageTest, TruncatedImageIsIgnored) {
+  save();
+  const Bytes image = read();
+  ASSERT_GT(image.size(), 10'000U);
+  for (std::size_t size = 0; size < image.size(); size += 97 * 3) {
+    write(std::span(image).first(size));
+    ASSERT_FALSE(start_and_check(file_)) << size;
+    Connection connection(file_, options_);
+    for (std::size_t exact = size; exact < std::min(size + 97 * 3, image.size()); exact += 97) {
+      const auto status = connection.index().take_image(std::span(image).first(exact));
+      ASSERT_EQ(status.code(), Code::kCorruption) << exact;
+    }
+    if (HasFailure()) return;
+  }
+  write(image);
+  EXPECT_TRUE(start_and_check(file_));
+}
+
+TEST_P(SideImageTest, FlippedBytesAreNoticed) {
+  save();
+  const Bytes image = read();
+  Random random(run_seed(33));
+  Connection connection(file_, options_);
+  for (std::size_t at = 0; at < image.size(); at += at < 160 ? 1 : 1 + random.below(199)) {
+    Bytes damaged = image;
+    damaged[at] ^= std::byte{static_cast<unsigned char>(1 + random.below(255))};
+    ASSERT_EQ(connection.index().take_image(damaged).code(), Code::kCorruption) << at;
+    if (random.below(40) != 0) continue;
+    write(damaged);
+    ASSERT_FALSE(start_and_check(file_)) << at;
+  }
+  Bytes longer = image;
+  longer.push_back(std::byte{0});
+  EXPECT_EQ(connection.index().take_image(longer).code(), Code::kCorruption);
+}
+
+TEST_P(SideImageTest, ImageOfAnotherIndexIsIgnored) {
+  IndexOptions others = options_;
+  others.seed = 4711;
+  FileState other = new_file(others);
+  Connection creator(other, others);
+  for (RowId rowid = 0; rowid < 50; ++rowid) ASSERT_OK(creator.insert(rowid, vectors_.next()));
+  ASSERT_OK(creator.commit());
+  creator.index().set_side_file({path_, 0600, 0});
+  ASSERT_OK(creator.index().save());
+  EXPECT_FALSE(start_and_check(file_));
+  EXPECT_EQ(writer_.index().take_image(read()).code(), Code::kCorruption);
+}
+
+TEST_P(SideImageTest, ImageAheadOfTheFileOrOfAForkIsIgnored) {
+  FileState old = file_;
+  change(60);
+  save();
+  EXPECT_FALSE(start_and_check(old));
+  Connection forker(old, options_);
+  for (RowId rowid = 9000; rowid < 9003; ++rowid) {
+    ASSERT_OK(forker.insert(rowid, vectors_.next()));
+    ASSERT_OK(forker.commit());
+    EXPECT_FALSE(start_and_check(old));
+  }
+}
+
+TEST_P(SideImageTest, ImageOfAnOpenTransactionIsThatOfTheLastCommit) {
+  const std::uint64_t seq = writer_.index().stats()->seq;
+  ASSERT_OK(writer_.insert(9000, vectors_.next()));
+  ASSERT_OK(writer_.erase(300));
+  ASSERT_OK(writer_.sync());
+  save();
+  EXPECT_EQ(writer_.index().image().status().code(), Code::kBusy);
+  EXPECT_EQ(writer_.index().take_image({}).code(), Code::kBusy);
+  writer_.rollback();
+  EXPECT_EQ(writer_.index().stats()->seq, seq);
+  EXPECT_TRUE(start_and_check(file_));
+}
+
+TEST_P(SideImageTest, ImageAsBytesComesAndGoes) {
+  const auto image = writer_.index().image();
+  ASSERT_TRUE(image.ok()) << image.status().message();
+  save();
+  EXPECT_EQ(*image, read());
+  change(60);
+  Connection connection(file_, options_);
+  ASSERT_OK(connection.index().take_image(*image));
+  const Vector query = vectors_.next();
+  expect_same_distances(*connection.search(query, 10, false, nullptr, 1000),
+                        connection.nearest(query, 10));
+  EXPECT_EQ(connection.problems(), "");
+  EXPECT_EQ(connection.index().stats()->load_count, 0U);
+}
+
+TEST_P(SideImageTest, ImageOfAnEmptyIndex) {
+  FileState empty = new_file(options_);
+  Connection creator(empty, options_);
+  creator.index().set_side_file({path_, 0600, 0});
+  ASSERT_OK(creator.index().save());
+  FileState file = empty;
+  Connection connection(file, options_);
+  connection.index().set_side_file({path_, 0600, 0});
+  EXPECT_TRUE(connection.search(vectors_.next(), 3)->empty());
+  EXPECT_EQ(connection.index().stats()->image_load_count, 1U);
+  ASSERT_OK(connection.insert(1, vectors_.next()));
+  ASSERT_OK(connection.commit());
+  EXPECT_EQ(connection.problems(), "");
+  EXPECT_TRUE(start_and_check(file));
+}
+
+TEST_P(SideImageTest, IsSavedAsOftenAsAsked) {
+  const auto save_count = [&] { return writer_.index().stats()->save_count; };
+  writer_.index().set_side_file({path_, 0600, 0});
+  change(60);
+  EXPECT_EQ(save_count(), 0U);
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+  writer_.index().close();
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+  EXPECT_TRUE(start_and_check(file_));
+
+  writer_.index().set_side_file({path_, 0600, 3});
+  for (int i = 61; i < 70; ++i) change(i);
+  EXPECT_EQ(save_count(), 3U);
+
+  writer_.index().set_side_file({path_, 0600, kSideFileAmortized});
+  for (int i = 70; i < 80; ++i) change(i);
+  EXPECT_EQ(save_count(), 4U) << "30 of about 200 rows changed";
+
+  writer_.index().remove_side_file();
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+  EXPECT_FALSE(start_and_check(file_));
+}
+
+TEST_P(SideImageTest, PathThatCannotBeWrittenFailsNoCommit) {
+  writer_.index().set_side_file({"/nowhere/at/all.image", 0600, 1});
+  change(60);
+  EXPECT_FALSE(writer_.index().save().ok());
+  EXPECT_EQ(writer_.problems(), "");
+  EXPECT_EQ(writer_.index().stats()->save_count, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(, SideImageTest,
+                         testing::Values(Metric::kCosine, Metric::kL2, Metric::kHamming),
+                         [](const auto& one) { return std::string(name_of(one.param)); });
+
+}  // namespace
+}  // namespace nearlite::test
