@@ -71,7 +71,11 @@ Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot) {
           auto caught_up = cache->catch_up(*store_, options_, snapshot);
           if (!caught_up.ok()) {
             slot_->replace(cache, nullptr);  // it may be half changed: never patch, drop
-            return caught_up.status();
+            if (caught_up.status().code() != Code::kCorruption) return caught_up.status();
+            // The cache may come from an image that does not fit the rows, which decide.
+            NEARLITE_ASSIGN(auto loaded, load_cache(*store_, options_, snapshot));
+            slot_->replace(nullptr, std::move(loaded));
+            break;
           }
           ++catch_up_count_;
           replace = !*caught_up;

@@ -35,6 +35,10 @@ Status Index::maintain() {
     begin_repair();
   }
   if (next.repair_seq != 0) NEARLITE_TRY(repair_window(budget));
+  if (next.purge_ready_seq != 0) {
+    NEARLITE_ASSIGN(const bool is_undone, new_nodes_lead_to_dead());
+    if (is_undone) next.purge_ready_seq = 0;  // another pass comes
+  }
   if (next.purge_ready_seq != 0) NEARLITE_TRY(purge_window(budget));
   if (write.pending.empty()) return {};
   // A single row that opens a new block writes its pages already; its share of folding waits for
@@ -46,6 +50,20 @@ Status Index::maintain() {
     return {};
   }
   return fold_window(kFoldWindow * write.pending.size());
+}
+
+// Where all around is dead, a new node has no other choice. Rows that the pass has been at may name
+// the dead again then.
+Result<bool> Index::new_nodes_lead_to_dead() const {
+  const GraphChange& change = *write_->change;
+  for (const Write::Pending& node : write_->pending) {
+    NEARLITE_ASSIGN(const NodeRecord record, change.record(node.id));
+    for (const std::vector<NodeId>& list : record.own) {
+      if (std::any_of(list.begin(), list.end(), [&](NodeId id) { return change.is_dead(id); }))
+        return true;
+    }
+  }
+  return false;
 }
 
 // The pass covers what is dead in the base: deletions of this transaction get their seq only when
@@ -83,7 +101,11 @@ Status Index::repair_window(std::uint64_t id_count) {
     if (published) {
       if (!graph.is_present(id) || write.purged.contains(id)) continue;
       const std::uint64_t deleted = graph.delete_seq(id);
-      if (deleted != 0 && deleted <= next.repair_seq) continue;
+      if (deleted != 0 && deleted <= next.repair_seq) {
+        // Not repaired, but its row may still name a node that its list has dropped.
+        if (write.change->is_dirty(id)) NEARLITE_TRY(put_record(id, /*fresh=*/false));
+        continue;
+      }
     } else if (!is_pending(id)) {
       continue;
     }

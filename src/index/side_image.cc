@@ -1,6 +1,7 @@
 #include "index/side_image.h"
 
 #include <cstring>
+#include <set>
 
 #include "base/bytes.h"
 #include "base/try.h"
@@ -151,6 +152,27 @@ Result<std::vector<std::byte>> Cache::image() {
 
 namespace {
 
+// INVARIANT D1: who is deleted decides answers, so an image is not believed but compared with the
+// rows. What was purged since has neither deletion nor links.
+Status check_deletions(const std::string& name, Store& store, const CommitRecord& at,
+                       const Graph& graph) {
+  std::set<NodeId> dead;
+  NEARLITE_TRY(store.scan_dead(0, at.seq, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
+    dead.insert(id);
+    return graph.is_present(id) && graph.delete_seq(id) == seq ? Status()
+                                                               : damaged(name, "misses a deletion");
+  }));
+  std::uint64_t dead_count = 0;
+  for (NodeId id = 1; id <= at.max_node_id; ++id) {
+    if (!graph.is_present(id) || graph.delete_seq(id) == 0) continue;
+    ++dead_count;
+    if (dead.contains(id)) continue;
+    NEARLITE_ASSIGN(const auto row, store.find_links(id));
+    if (row) return damaged(name, "deletes a node that lives");
+  }
+  return dead_count == at.dead_count ? Status() : damaged(name, "wrong number of deletions");
+}
+
 // Makes `cache` from a checked image; whatever does not fit the index or the history of `snapshot`
 // is corruption.
 Status load_image(const std::string& name, Store& store, const IndexOptions& options,
@@ -171,11 +193,18 @@ Status load_image(const std::string& name, Store& store, const IndexOptions& opt
   NEARLITE_ASSIGN(const auto commit, store.find_commit(header.at.seq));
   if (!commit || commit->commit_id != header.at.commit_id)
     return damaged(name, "of another history");
+  if (commit->max_node_id != header.at.max_node_id || commit->live_count != header.at.live_count ||
+      commit->dead_count != header.at.dead_count || commit->purge_floor != header.at.purge_floor ||
+      commit->unlink_floor != header.at.unlink_floor ||
+      header.node_count != header.at.live_count + header.at.dead_count) {
+    return damaged(name, "does not agree with its commit");
+  }
   NEARLITE_ASSIGN(auto quantizer, load_quantizer(store, options));
   NEARLITE_ASSIGN(auto graph, Graph::make(graph_options));
   if (header.at.max_node_id > 0) {
     if (!quantizer) return damaged(name, "no quantizer stored");
     NEARLITE_TRY(fill(name, header, body, *graph));
+    NEARLITE_TRY(check_deletions(name, store, header.at, *graph));
   }
   cache = std::make_shared<Cache>(std::move(graph), std::move(quantizer), header.at);
   return {};

@@ -60,7 +60,7 @@ Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
   const auto lookup = [&]() -> std::shared_ptr<Table> {
     for (const auto& [key, table] : tables_) {
       if (table->is_attached() && table->schema() == name.schema &&
-          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0) {
+          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0 && table->is_real()) {
         return table;
       }
     }
@@ -81,7 +81,8 @@ Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
     std::shared_ptr<Table> found;
     for (const auto& [key, table] : tables_) {
       if (table->is_attached() &&
-          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0) {
+          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0 &&
+          table->is_real()) {
         if (!found || table->schema() == "main") found = table;
       }
     }

@@ -161,6 +161,7 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
                                    bytes_of(std::to_string(layouts[i].capacity))));
     NEARLITE_TRY(table->indexes_[i]->create());
   }
+  table->is_new_ = true;
   connection.add(table);
   return table;
 }
@@ -380,10 +381,14 @@ Result<std::vector<std::pair<NodeId, RowId>>> Table::live_rows(std::size_t vecto
 }
 
 Result<bool> Table::has_shadow_tables(const std::string& name) {
+  const auto has_our_uuid = [&](SqliteStore& store) -> Result<bool> {
+    if (!store.tables_exist()) return false;
+    NEARLITE_ASSIGN(const std::string uuid, config_text(store, kUuidKey));
+    return uuid == uuid_;
+  };
+  if (name == name_) return has_our_uuid(*stores_.front());  // its statements are prepared
   SqliteStore probe(db_, schema_, name, "", VectorLayout());
-  if (!probe.tables_exist()) return false;
-  NEARLITE_ASSIGN(const std::string uuid, config_text(probe, kUuidKey));
-  return uuid == uuid_;
+  return has_our_uuid(probe);
 }
 
 // A ROLLBACK TO may have undone a rename: finds the name under which our tables are now.
@@ -401,15 +406,23 @@ Status Table::find_current_name() {
   return {};
 }
 
+bool Table::is_real() {
+  if (name_in_doubt_ && !find_current_name().ok()) return false;
+  if (!is_new_ && former_names_.empty()) return true;
+  const auto here = has_shadow_tables(name_);
+  return here.ok() && *here;
+}
+
 Status Table::sync() {
   bool writing = false;
   for (auto& index : indexes_) writing = writing || index->is_writing();
   if (!writing) return {};
   const sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(db_);
   if (name_in_doubt_) NEARLITE_TRY(find_current_name());
-  if (!stores_.front()->tables_exist()) {
-    // The creation was rolled back, or the table dropped: there is nothing to keep in step, and the
-    // other rows of the transaction must be able to commit.
+  NEARLITE_ASSIGN(const bool here, has_shadow_tables(name_));
+  if (!here) {
+    // The creation was rolled back, or the table dropped (another one may have its name now): there
+    // is nothing to keep in step, and the other rows of the transaction must be able to commit.
     for (auto& index : indexes_) index->rollback();
     return {};
   }
@@ -425,6 +438,7 @@ Status Table::sync() {
 void Table::commit() noexcept {
   for (auto& index : indexes_) index->commit();
   settings_changed_ = false;
+  is_new_ = false;
   former_names_.clear();
   name_in_doubt_ = false;
 }
@@ -433,6 +447,7 @@ void Table::rollback() noexcept {
   for (auto& index : indexes_) index->rollback();
   settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   settings_changed_ = false;
+  is_new_ = false;
   former_names_.clear();
   name_in_doubt_ = false;
 }

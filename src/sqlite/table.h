@@ -53,6 +53,10 @@ class Table {
   /// The vector column called `name`; the first when empty.
   Result<std::size_t> find_vector(std::string_view name) const;
 
+  /// False when the table is known by a name it does not have any more, or was made by a
+  /// transaction that took that back (SQLite keeps the sqlite3_vtab until the transaction ends, so
+  /// it still looks attached).
+  [[nodiscard]] bool is_real();
   /// To be called before anything else is done with the table: says why it cannot be used, if so,
   /// and reads settings again that a rollback may have changed.
   Status ready();
@@ -131,6 +135,7 @@ class Table {
   std::string name_;
   std::vector<std::string> former_names_;  // of this transaction: ROLLBACK may bring one back
   bool name_in_doubt_ = false;
+  bool is_new_ = false;  // made by this transaction
   std::string uuid_;
   TableOptions options_;
   TableOptions declared_;           // options as CREATE gave them, without settings

@@ -31,6 +31,7 @@ struct Outcome {
   std::deque<std::string> log;
   std::map<std::string, std::size_t> outcomes;
   double recall = 1.0;
+  double late_share = 0;
   std::size_t recall_count = 0;
   std::uint64_t commits = 0;
 };
@@ -249,6 +250,7 @@ Outcome play(const ModelConfig& config, std::uint64_t seed, const std::vector<St
   outcome.log = world.log();
   outcome.outcomes = world.outcomes();
   outcome.recall = world.recall();
+  outcome.late_share = world.late_share();
   outcome.recall_count = world.recall_count();
   outcome.commits = world.version();
   running_world = nullptr;
@@ -310,15 +312,17 @@ void expect_no_fault(const ModelConfig& config, std::uint64_t salt, std::size_t 
   std::vector<Step> steps = make_steps(seed, step_count);
   const Outcome outcome = play(config, seed, steps);
   std::printf(
-      "run seed %llu, %s, %zu sessions: %zu steps, %llu commits, recall %.4f over %zu searches;",
+      "run seed %llu, %s, %zu sessions: %zu steps, %llu commits, recall %.4f over %zu searches, "
+      "%.4f of streamed rows late;",
       static_cast<unsigned long long>(run_seed), config.journal_mode.c_str(), config.session_count,
       outcome.step, static_cast<unsigned long long>(outcome.commits), outcome.recall,
-      outcome.recall_count);
+      outcome.recall_count, outcome.late_share);
   for (const auto& [name, count] : outcome.outcomes) std::printf(" %s %zu", name.c_str(), count);
   std::printf("\n");
   std::fflush(stdout);
   if (outcome.fault.empty()) {
     EXPECT_GE(outcome.recall, 0.95) << replay_command(run_seed);
+    EXPECT_LE(outcome.late_share, 0.01) << replay_command(run_seed);
     return;
   }
   steps.resize(outcome.step);

@@ -137,13 +137,15 @@ class Reads {
                 std::to_string(cursor.hits.size()) + " rows so far   → " + code_name(code));
     std::string fault;
     if (!cursor.disturbed && !world_.is_refusal(session, code)) {
+      std::vector<Hit> hits = cursor.hits;
+      const std::size_t late = sort_late_hits(hits);
       if (code == SQLITE_DONE) {
-        fault = judge(cursor.table.shape, cursor.table.records, cursor.query, std::nullopt,
-                      cursor.hits, false)
-                    .fault;
+        world_.count_late(late, hits.size());
+        fault =
+            judge(cursor.table.shape, cursor.table.records, cursor.query, std::nullopt, hits, false)
+                .fault;
       } else if (code == SQLITE_ROW) {
-        fault = find_fault(cursor.table.shape, cursor.table.records, cursor.query, cursor.hits,
-                           1 + cursor.hits.size() / 200);
+        fault = find_fault(cursor.table.shape, cursor.table.records, cursor.query, hits);
       } else {
         fault = code_name(code) + " " + session.database.message();
       }
@@ -209,6 +211,7 @@ class Reads {
     std::vector<Hit> hits;
     std::string fault = to_hits(rows, hits);
     Verdict verdict;
+    if (!k && !exact) world_.count_late(sort_late_hits(hits), hits.size());
     if (fault.empty()) verdict = judge(table.shape, qualifying, query, k, hits, exact);
     if (fault.empty()) fault = verdict.fault;
     if (!fault.empty()) world_.fail("search: " + fault);

@@ -10,6 +10,7 @@
 // it (BUSY_SNAPSHOT); that it holds is checked at every statement.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <map>
@@ -205,6 +206,11 @@ class World {
     ++recall_count_;
   }
 
+  void count_late(std::size_t late, std::size_t all) {
+    late_sum_ += late;
+    streamed_sum_ += all;
+  }
+
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] const std::string& fault() const { return fault_; }
   [[nodiscard]] const std::deque<std::string>& log() const { return log_; }
@@ -213,6 +219,11 @@ class World {
   [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] double recall() const {
     return recall_count_ == 0 ? 1.0 : recall_sum_ / static_cast<double>(recall_count_);
+  }
+  /// Share of the rows of streams without k that came out of order.
+  [[nodiscard]] double late_share() const {
+    return static_cast<double>(late_sum_) /
+           static_cast<double>(std::max<std::size_t>(1, streamed_sum_));
   }
   [[nodiscard]] std::size_t recall_count() const { return recall_count_; }
   std::vector<Session>& sessions() { return sessions_; }
@@ -239,6 +250,7 @@ class World {
   std::string fault_;
   std::deque<std::string> log_;
   std::map<std::string, std::size_t> outcomes_;
+  std::size_t late_sum_ = 0, streamed_sum_ = 0;
   double recall_sum_ = 0;
   std::size_t recall_count_ = 0;
 };

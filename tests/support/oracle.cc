@@ -141,6 +141,15 @@ Verdict judge(const TableShape& shape, const Records& records, std::span<const f
   return verdict;
 }
 
+std::size_t sort_late_hits(std::vector<Hit>& answer) {
+  std::size_t late = 0;
+  for (std::size_t i = 1; i < answer.size(); ++i)
+    late += answer[i].distance < answer[i - 1].distance;
+  std::stable_sort(answer.begin(), answer.end(),
+                   [](const Hit& a, const Hit& b) { return a.distance < b.distance; });
+  return late;
+}
+
 std::string to_hits(const Rows& rows, std::vector<Hit>& hits) {
   for (const Row& row : rows) {
     const auto* rowid = row.size() >= 2 ? std::get_if<std::int64_t>(&row[0]) : nullptr;

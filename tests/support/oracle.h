@@ -81,6 +81,11 @@ std::string find_fault(const TableShape& shape, const Records& records,
                        std::span<const float> query, const std::vector<Hit>& answer,
                        std::size_t late_rows_max = 0);
 
+/// A stream without k finds in its first batch what a search with k would find; a row that the
+/// graph missed then comes later, out of order. Puts such rows in their place and returns how many
+/// there were.
+std::size_t sort_late_hits(std::vector<Hit>& answer);
+
 /// (rowid, distance) rows as hits; a fault text if a value has the wrong type.
 std::string to_hits(const Rows& rows, std::vector<Hit>& hits);
 

@@ -244,7 +244,7 @@ TEST_F(ConnectionTrap, LoweredLimits) {
   sqlite3_limit(database_.handle(), SQLITE_LIMIT_LENGTH,
                 3000);  // blocks of vectors are longer than that
   const int code = insert(800);
-  if (code != SQLITE_OK) EXPECT_EQ(code & 0xff, SQLITE_TOOBIG) << database_.message();
+  EXPECT_TRUE(code == SQLITE_OK || (code & 0xff) == SQLITE_TOOBIG) << database_.message();
   sqlite3_limit(database_.handle(), SQLITE_LIMIT_LENGTH, 1'000'000'000);
   check();
 }

@@ -49,7 +49,7 @@ TEST(Level, IsAHashOfTheIdWithTheRightFrequencies) {
 TEST(Link, GivesTheSameRecordsForAnyNumberOfThreadsAndEveryTarget) {
   NEARLITE_SEEDED(seed, 21);
   ClusteredVectors source(seed, 96, 12, 0.4f);
-  std::vector<TestCode> codes = encode_many(source, 3000);
+  std::vector<TestCode> codes = encode_many(source, 1200);
   for (std::size_t i = 100; i < codes.size(); i += 11) codes[i] = codes[i - 60];
   const SimdTarget supported = supported_simd_target();
   std::string expected;

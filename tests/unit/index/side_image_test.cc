@@ -110,7 +110,9 @@ TEST_P(SideImageTest, AgedImageCatchesUp) {
   save();
   for (int i = 60; i < 100; ++i) {
     change(i);
-    if (i % 8 == 0) EXPECT_TRUE(start_and_check(file_));
+    if (i % 8 == 0) {
+      EXPECT_TRUE(start_and_check(file_));
+    }
   }
   ASSERT_OK(writer_.optimize());  // purges what died since: the image cannot follow
   ASSERT_OK(writer_.commit());
@@ -185,7 +187,7 @@ TEST_P(SideImageTest, ImageAheadOfTheFileOrOfAForkIsIgnored) {
 TEST_P(SideImageTest, ImageOfAnOpenTransactionIsThatOfTheLastCommit) {
   const std::uint64_t seq = writer_.index().stats()->seq;
   ASSERT_OK(writer_.insert(9000, vectors_.next()));
-  ASSERT_OK(writer_.erase(300));
+  ASSERT_OK(writer_.erase(301));
   ASSERT_OK(writer_.sync());
   save();
   EXPECT_EQ(writer_.index().image().status().code(), Code::kBusy);
