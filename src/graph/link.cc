@@ -125,7 +125,7 @@ void Linker::select_own(NodeId node, Worker& worker, std::vector<NodeId>& own) c
   selection.candidate_count = static_cast<std::uint32_t>(worker.candidates.size());
   selection.is_protected = nullptr;
   selection.kept_max = graph.options.m;
-  selection.fill_to = graph.options.m / 2;
+  selection.fill_to = graph.options.m * 3 / 4;
   graph.kernels->select(graph, selection);
   own.assign(selection.kept.begin(), selection.kept.begin() + selection.kept_count);
   std::sort(own.begin(), own.end());

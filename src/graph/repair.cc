@@ -21,6 +21,11 @@ namespace nearlite {
 
 namespace {
 
+// Repaired lists are filled with nearest ones up to this: where lists of an index that only grew stand on average (they
+// go up and down between pruning). Without, 200 rounds of churn halve the degree and cost .02 of recall at ef 16; filled
+// to three quarters, recall is better than fresh, but every step costs a fifth more.
+constexpr std::uint32_t filled_size(std::uint32_t capacity) { return capacity * 5 / 8; }
+
 class Repair {
  public:
   Repair(GraphChange::Impl& change, NodeId node, std::uint64_t dead_as_of)
@@ -102,7 +107,7 @@ void Repair::rewrite(unsigned level) {
   selection.candidate_count = static_cast<std::uint32_t>(count);
   selection.is_protected = is_protected.data();
   selection.kept_max = pruned_size(capacity);
-  selection.fill_to = graph_.options.m / 2;
+  selection.fill_to = filled_size(capacity);
   graph_.kernels->select(graph_, selection);
   const std::uint32_t kept = std::min(selection.kept_count, capacity);
   std::sort(selection.kept.begin(), selection.kept.begin() + kept);

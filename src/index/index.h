@@ -169,6 +169,7 @@ class Index {
 
   Status begin_write();
   Status resync();
+  Status read_back();
   Status stage(NodeId id, RowId rowid, std::span<const float> values,
                std::span<const std::byte> stored);
   Status ensure_quantizer(std::span<const float> first);

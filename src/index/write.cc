@@ -35,6 +35,12 @@ Status Index::begin_write() {
   write->next = write->base;
   write->next_id = write->base.max_node_id + 1;
   write_ = std::move(write);
+  // Nothing, unless this transaction wrote before and we lost track of it: then ids must not be given twice.
+  if (Status status = read_back(); !status.ok()) {
+    write_.reset();
+    return status;
+  }
+  write_->changed = !write_->pending.empty() || !write_->dead.empty();
   return {};
 }
 
@@ -65,6 +71,15 @@ Status Index::resync() {
   write.purged.clear();
   write.rewritten.clear();
   write.synced = write.optimized = write.rebuilt = false;
+  NEARLITE_TRY(read_back());
+  write.stale = false;
+  write.changed = true;
+  return {};
+}
+
+// New nodes are the vectors above the base's highest id, deletions the rows above its seq.
+Status Index::read_back() {
+  Write& write = *write_;
   std::vector<float> values(options_.dim);
   NEARLITE_TRY(store_->scan_vectors(write.next_id, kNodeIdMax,
                                     [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
@@ -78,8 +93,6 @@ Status Index::resync() {
         write.dead.insert(id);
         return write.change->mark_dead(id);
       }));
-  write.stale = false;
-  write.changed = true;
   return {};
 }
 

@@ -341,13 +341,20 @@ Status Table::rename(const std::string& new_name) {
 }
 
 Status Table::destroy() {
-  for (auto& index : indexes_) index->rollback();
   drop_statements();
-  for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
-    NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i)));
+  const auto drop = [&]() -> Status {
+    for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
+      NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i)));
+    }
+    NEARLITE_TRY(drop_config_table(db_, schema_, name_));
+    return execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_);
+  };
+  if (Status status = drop(); !status.ok()) {
+    // Another statement may be running (SQLITE_LOCKED): the table stays, with what the transaction has written.
+    rollback_to();
+    return status;
   }
-  NEARLITE_TRY(drop_config_table(db_, schema_, name_));
-  NEARLITE_TRY(execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_));
+  for (auto& index : indexes_) index->rollback();
   for (auto& index : indexes_) index->remove_side_file();
   connection_.remove(*this);
   return {};

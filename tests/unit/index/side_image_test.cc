@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
 #include "connection.h"
+#include "storage/side_file.h"
 
 namespace nearlite::test {
 namespace {
@@ -156,6 +158,85 @@ TEST_P(SideImageTest, FlippedBytesAreNoticed) {
   Bytes longer = image;
   longer.push_back(std::byte{0});
   EXPECT_EQ(connection.index().take_image(longer).code(), Code::kCorruption);
+}
+
+// Made by somebody who knows the checksums: it may cost recall, or the search finds that it does not
+// fit the rows; but it does not change who is in the table, and nothing crashes.
+TEST_P(SideImageTest, ForgedImageShowsNobodyWhoIsNotThere) {
+  const auto image = writer_.index().image();
+  ASSERT_TRUE(image.ok());
+  for (int i = 60; i < 64; ++i) change(i);  // it has to catch up, too
+  Random random(run_seed(34));
+  int taken = 0;
+  for (int i = 0; i < 300; ++i) {
+    Bytes forged;
+    ASSERT_OK(decode_side_image(
+        "image", *image,
+        [&](const SideFileHeader& header, std::span<const std::byte> body) -> Status {
+          SideFileHeader head = header;
+          Bytes bytes(body.begin(), body.end());
+          if (i % 10 == 0) {
+            CommitRecord& at = head.at;
+            std::uint64_t* fields[] = {&at.live_count, &at.dead_count, &at.purge_floor,
+                                       &at.unlink_floor, &head.node_count};
+            *fields[random.below(5)] += random.chance(50) ? 1 : UINT64_MAX - 7;
+          } else if (i % 10 == 1) {
+            head.at.max_node_id = kNodeIdMax - static_cast<NodeId>(random.below(100));
+          } else {
+            bytes[random.below(bytes.size())] ^= std::byte{static_cast<unsigned char>(
+                random.chance(50) ? 1 << random.below(8) : random.below(255) + 1)};
+          }
+          auto made = encode_side_image(
+              head, [&](const SideFileSink& sink) { return sink(bytes); });
+          if (!made.ok()) return made.status();
+          forged = *made;
+          return {};
+        }));
+    Connection connection(file_, options_);
+    const Status status = connection.index().take_image(forged);
+    if (!status.ok()) {
+      ASSERT_EQ(status.code(), Code::kCorruption) << status.message();
+    } else {
+      ++taken;
+      EXPECT_GT(i % 10, 1);
+    }
+    const auto hits = connection.search(vectors_.next(), 20, false, nullptr, 1000);
+    if (!hits.ok()) {
+      EXPECT_EQ(hits.status().code(), Code::kCorruption) << hits.status().message();
+      continue;
+    }
+    EXPECT_EQ(hits->size(), 20U);
+    for (const Hit& hit : *hits) EXPECT_TRUE(file_.rows.contains(hit.rowid)) << hit.rowid;
+  }
+  EXPECT_GT(taken, 50);
+}
+
+TEST_P(SideImageTest, ImageThatForgesADeletionIsNotTaken) {
+  const auto image = writer_.index().image();
+  ASSERT_TRUE(image.ok());
+  const std::uint64_t seq = writer_.index().stats()->seq;
+  int refused = 0;
+  ASSERT_OK(decode_side_image(
+      "image", *image,
+      [&](const SideFileHeader& header, std::span<const std::byte> body) -> Status {
+        // The first node: id, parent, as_of, dirty, rowid, then delete_seq.
+        constexpr std::size_t kDeleteSeq = 4 * 4 + 8;
+        for (const std::uint64_t forged_seq : {std::uint64_t{0}, std::uint64_t{1}, seq, seq + 1}) {
+          Bytes bytes(body.begin(), body.end());
+          std::uint64_t right_seq = 0;
+          std::memcpy(&right_seq, bytes.data() + kDeleteSeq, sizeof(right_seq));
+          if (right_seq == forged_seq) continue;
+          std::memcpy(bytes.data() + kDeleteSeq, &forged_seq, sizeof(forged_seq));
+          const auto forged = encode_side_image(
+              header, [&](const SideFileSink& sink) { return sink(bytes); });
+          if (!forged.ok()) return forged.status();
+          Connection connection(file_, options_);
+          EXPECT_EQ(connection.index().take_image(*forged).code(), Code::kCorruption);
+          ++refused;
+        }
+        return {};
+      }));
+  EXPECT_GE(refused, 3);
 }
 
 TEST_P(SideImageTest, ImageOfAnotherIndexIsIgnored) {
