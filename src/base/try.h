@@ -10,8 +10,8 @@
 
 // __COUNTER__ keeps the names of nested uses apart (a visitor in the argument of a call, say).
 #define NEARLITE_TRY(expr) NEARLITE_TRY_AS(NEARLITE_CONCAT(nearlite_status_, __COUNTER__), expr)
-#define NEARLITE_TRY_AS(name, expr)                             \
-  do {                                                          \
+#define NEARLITE_TRY_AS(name, expr)                                \
+  do {                                                             \
     if (::nearlite::Status name = (expr); !name.ok()) return name; \
   } while (false)
 

@@ -1,7 +1,8 @@
 // Catching up with other connections: the rows they wrote since, in place of a full load.
 //
-// Rows of new nodes are written in place, changed rows of older ones become patches, back-links are appended as in
-// load.cc, and all of it is published like a change of our own. Everything is checked before the first list changes.
+// Rows of new nodes are written in place, changed rows of older ones become patches, back-links are
+// appended as in load.cc, and all of it is published like a change of our own. Everything is
+// checked before the first list changes.
 #include <algorithm>
 #include <new>
 #include <string>
@@ -17,7 +18,12 @@ namespace {
 class CatchUp {
  public:
   CatchUp(Graph& owner, std::span<const NodeRecord> rows, NodeId new_max, NodeId entry)
-      : owner_(owner), graph_(owner.impl()), change_(owner), rows_(rows), new_max_(new_max), entry_(entry) {}
+      : owner_(owner),
+        graph_(owner.impl()),
+        change_(owner),
+        rows_(rows),
+        new_max_(new_max),
+        entry_(entry) {}
   Status run();
 
  private:
@@ -38,13 +44,15 @@ class CatchUp {
 
 Status CatchUp::check_rows() {
   const NodeId old_max = change_.base_max;
-  if (new_max_ < old_max || new_max_ > graph_.reserved_last) return damaged(new_max_, "impossible highest id");
+  if (new_max_ < old_max || new_max_ > graph_.reserved_last)
+    return damaged(new_max_, "impossible highest id");
   NodeId before = kNodeNone;
   for (const NodeRecord& row : rows_) {
     NEARLITE_TRY(check_row(owner_, row));
     if (row.id <= before) return damaged(row.id, "rows are not ascending");
     before = row.id;
-    if (row.id > new_max_ || row.as_of > new_max_) return damaged(row.id, "as_of or id above the highest id");
+    if (row.id > new_max_ || row.as_of > new_max_)
+      return damaged(row.id, "as_of or id above the highest id");
     if (row.id > old_max) {
       change_.new_ids.push_back(row.id);
     } else if (!graph_.is_present(row.id)) {
@@ -67,10 +75,12 @@ Status CatchUp::check_rows() {
 
 Status CatchUp::check_links() const {
   for (const NodeRecord& row : rows_) {
-    if (row.parent != kNodeNone && !change_.is_present(row.parent)) return damaged(row.id, "parent does not exist");
+    if (row.parent != kNodeNone && !change_.is_present(row.parent))
+      return damaged(row.id, "parent does not exist");
     for (const std::vector<NodeId>& list : base_of(row)) {
       for (const NodeId entry : list) {
-        if (!change_.is_present(entry)) return damaged(row.id, "link to a node that does not exist");
+        if (!change_.is_present(entry))
+          return damaged(row.id, "link to a node that does not exist");
       }
     }
   }
@@ -86,7 +96,8 @@ void CatchUp::take_over() {
     state.dirty = 0;
     for (unsigned level = 0; level <= state.level; ++level) {
       const std::vector<NodeId>& base = base_of(row)[level];
-      write_list(change_.writable_list(row.id, level), base.data(), base.size(), graph_.capacity(level));
+      write_list(change_.writable_list(row.id, level), base.data(), base.size(),
+                 graph_.capacity(level));
     }
   }
 }

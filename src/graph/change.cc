@@ -1,4 +1,5 @@
-// GraphChange: bookkeeping, what to write, and publication. The verbs are in link.cc, repair.cc and purge.cc.
+// GraphChange: bookkeeping, what to write, and publication. The verbs are in link.cc, repair.cc and
+// purge.cc.
 #include <algorithm>
 #include <new>
 #include <string>
@@ -10,13 +11,17 @@
 
 namespace nearlite {
 
-Status broken_change() { return {Code::kNoMemory, "the change of the graph ran out of memory before"}; }
+Status broken_change() {
+  return {Code::kNoMemory, "the change of the graph ran out of memory before"};
+}
 
 namespace {
 
 Status no_memory() { return {Code::kNoMemory, "no memory for a change of the graph"}; }
 
-Status not_in_graph(NodeId id) { return {Code::kInternal, "node " + std::to_string(id) + " is not in the graph"}; }
+Status not_in_graph(NodeId id) {
+  return {Code::kInternal, "node " + std::to_string(id) + " is not in the graph"};
+}
 
 }  // namespace
 
@@ -60,7 +65,8 @@ std::vector<NodeId> GraphChange::Impl::list_ids(NodeId id, unsigned level) const
 
 LevelLists GraphChange::Impl::lists(NodeId id) const {
   LevelLists all;
-  for (unsigned level = 0; level <= graph.state(id).level; ++level) all.push_back(list_ids(id, level));
+  for (unsigned level = 0; level <= graph.state(id).level; ++level)
+    all.push_back(list_ids(id, level));
   return all;
 }
 
@@ -95,7 +101,8 @@ Patch& GraphChange::Impl::make_patch(NodeId id) {
 
 Link* GraphChange::Impl::allocate_lists(std::size_t entries) {
   if (entries > kArenaEntries / 4) {
-    arena_.insert(arena_.begin(), std::make_unique<Link[]>(entries));  // its own block; the last one stays in use
+    arena_.insert(arena_.begin(),
+                  std::make_unique<Link[]>(entries));  // its own block; the last one stays in use
     return arena_.front().get();
   }
   if (arena_left_ < entries) {
@@ -113,7 +120,8 @@ Link* GraphChange::Impl::writable_list(NodeId id, unsigned level) {
   if (patch.lists == nullptr) {
     Link* lists = allocate_lists(graph.list_entries(patch.state.level));
     for (unsigned l = 0; l <= patch.state.level; ++l) {
-      store_list(lists + (l == 0 ? 0 : graph.list_entries(l - 1)), graph.list(id, l), graph.capacity(l));
+      store_list(lists + (l == 0 ? 0 : graph.list_entries(l - 1)), graph.list(id, l),
+                 graph.capacity(l));
     }
     patch.lists = lists;
     patch_lists[patch_index.find(id)] = lists;
@@ -180,7 +188,8 @@ Result<NodeRecord> GraphChange::record(NodeId id) const {
     record.links = impl_->lists(id);
     if (impl_->is_new(id)) {
       record.own = impl_->own(id);
-      // Nothing was folded into it yet: whoever loads it starts with `own` and appends what came later.
+      // Nothing was folded into it yet: whoever loads it starts with `own` and appends what came
+      // later.
       if (record.links == record.own && impl_->state(id).as_of == id) record.as_of = id;
     }
     return record;
@@ -218,7 +227,8 @@ NodeId GraphChange::max_id() const noexcept { return impl_->max_id(); }
 
 void GraphChange::publish(std::uint64_t seq) noexcept { impl_->publish(seq); }
 
-// The order matters to readers: nodes before the lists that lead to them, ids before the entry point.
+// The order matters to readers: nodes before the lists that lead to them, ids before the entry
+// point.
 void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
   NEARLITE_ASSERT(!is_broken);
   for (std::size_t i = 0; i < linked_count; ++i) {
@@ -229,7 +239,8 @@ void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
   graph.max_id.store(max_id(), std::memory_order_release);
   for (const Patch& patch : patches) {
     NodeState& state = graph.state(patch.id);
-    state.parent.store(patch.state.parent.load(std::memory_order_relaxed), std::memory_order_release);
+    state.parent.store(patch.state.parent.load(std::memory_order_relaxed),
+                       std::memory_order_release);
     state.as_of = patch.state.as_of;
     state.child_count = patch.state.child_count;
     state.dirty = patch.state.dirty;

@@ -1,12 +1,13 @@
 // What a GraphChange holds, for the files of this layer only.
 //
-// A published node that changes gets a patch: a copy of its NodeState, and of all its lists as soon as one of them
-// changes. New nodes need none: nobody can see them, so they are written in place. Everything in this layer that
-// writes (link, repair, purge, apply) goes through writable_state() and writable_list(), which choose between the two.
+// A published node that changes gets a patch: a copy of its NodeState, and of all its lists as soon
+// as one of them changes. New nodes need none: nobody can see them, so they are written in place.
+// Everything in this layer that writes (link, repair, purge, apply) goes through writable_state()
+// and writable_list(), which choose between the two.
 //
-// A node is TOUCHED when its list, its parent or the protection of one of its links changes otherwise than by a
-// back-link of a new node. From then on its row carries the list as of now, so that nobody has to replay what cannot
-// be replayed (INVARIANT G4).
+// A node is TOUCHED when its list, its parent or the protection of one of its links changes
+// otherwise than by a back-link of a new node. From then on its row carries the list as of now, so
+// that nobody has to replay what cannot be replayed (INVARIANT G4).
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,8 @@ struct GraphChange::Impl {
   Graph::Impl& graph;
   NodeId base_max = kNodeNone;    ///< published ids end here
   NodeId linked_max = kNodeNone;  ///< linked ids end here
-  NodeId highest = kNodeNone;     ///< catch-up only: highest id handed out, where its node is gone already
+  NodeId highest =
+      kNodeNone;  ///< catch-up only: highest id handed out, where its node is gone already
   NodeId entry = kNodeNone;
   std::uint64_t present_count = 0;  ///< linked, not purged
 
@@ -51,7 +53,8 @@ struct GraphChange::Impl {
   std::vector<std::size_t> own_offsets;
   std::vector<NodeId> own_ids;
 
-  /// While a batch is placed: children whose back-links come at its end, and the latest one of each parent.
+  /// While a batch is placed: children whose back-links come at its end, and the latest one of each
+  /// parent.
   std::vector<PlacedChild> placed;
   IdMap placed_latest;
 
@@ -60,11 +63,13 @@ struct GraphChange::Impl {
   std::vector<const Link*> patch_lists;  ///< patches[i].lists, for WalkView
   IdMap dead;                            ///< deleted by this change
   IdMap purged;
-  /// Links to dead nodes, as (target << 32 | holder), ascending; made by the first purge, see purge.cc.
+  /// Links to dead nodes, as (target << 32 | holder), ascending; made by the first purge, see
+  /// purge.cc.
   std::vector<std::uint64_t> holders;
-  std::vector<std::uint64_t> dirty_rows;  ///< (as_of << 32 | id) of dirty nodes, descending; made with holders
-  std::uint64_t live_count = 0;           ///< made with holders
-  NodeId lowest_present = 1;              ///< no present node is below it, for purge.cc
+  std::vector<std::uint64_t>
+      dirty_rows;  ///< (as_of << 32 | id) of dirty nodes, descending; made with holders
+  std::uint64_t live_count = 0;  ///< made with holders
+  NodeId lowest_present = 1;     ///< no present node is below it, for purge.cc
   bool holders_known = false;
   /// An allocation failed half way through a step: only destruction is left.
   bool is_broken = false;
@@ -78,7 +83,8 @@ struct GraphChange::Impl {
   /// Part of the graph after this change. Any id is allowed.
   [[nodiscard]] bool is_present(NodeId id) const noexcept;
   [[nodiscard]] bool is_dead(NodeId id) const noexcept {
-    return graph.state(id).delete_seq.load(std::memory_order_relaxed) != 0 || (dead.size() != 0 && dead.has(id));
+    return graph.state(id).delete_seq.load(std::memory_order_relaxed) != 0 ||
+           (dead.size() != 0 && dead.has(id));
   }
   [[nodiscard]] const Patch* find_patch(NodeId id) const noexcept {
     const std::uint32_t index = patch_index.find(id);
@@ -88,7 +94,9 @@ struct GraphChange::Impl {
     const Patch* patch = find_patch(id);
     return patch != nullptr ? patch->state : graph.state(id);
   }
-  [[nodiscard]] NodeId parent(NodeId id) const noexcept { return state(id).parent.load(std::memory_order_relaxed); }
+  [[nodiscard]] NodeId parent(NodeId id) const noexcept {
+    return state(id).parent.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] const Link* list(NodeId id, unsigned level) const noexcept;
   [[nodiscard]] std::vector<NodeId> list_ids(NodeId id, unsigned level) const;
   [[nodiscard]] LevelLists lists(NodeId id) const;
@@ -96,7 +104,9 @@ struct GraphChange::Impl {
 
   // The following may throw bad_alloc, before anything is changed.
   Patch& make_patch(NodeId id);
-  NodeState& writable_state(NodeId id) { return is_new(id) ? graph.state(id) : make_patch(id).state; }
+  NodeState& writable_state(NodeId id) {
+    return is_new(id) ? graph.state(id) : make_patch(id).state;
+  }
   Link* writable_list(NodeId id, unsigned level);
   void touch(NodeId id);
 

@@ -11,13 +11,15 @@ namespace {
 
 class Checker {
  public:
-  Checker(const Graph& graph, std::size_t limit) : graph_(graph), impl_(graph.impl()), limit_(limit) {}
+  Checker(const Graph& graph, std::size_t limit)
+      : graph_(graph), impl_(graph.impl()), limit_(limit) {}
   std::vector<std::string> run();
 
  private:
   void report(NodeId id, unsigned level, const std::string& what) {
     if (problems_.size() < limit_) {
-      problems_.push_back("node " + std::to_string(id) + ", level " + std::to_string(level) + ": " + what);
+      problems_.push_back("node " + std::to_string(id) + ", level " + std::to_string(level) + ": " +
+                          what);
     }
   }
   [[nodiscard]] bool is_present(NodeId id) const { return impl_.is_present(id); }
@@ -55,10 +57,12 @@ void Checker::check_lists(NodeId id) {
 void Checker::check_parent(NodeId id) {
   const std::vector<NodeId> list = graph_.list(id, 0);
   std::size_t children = 0;
-  for (const NodeId entry : list) children += is_present(entry) && graph_.parent(entry) == id && entry != id ? 1 : 0;
+  for (const NodeId entry : list)
+    children += is_present(entry) && graph_.parent(entry) == id && entry != id ? 1 : 0;
   if (children != impl_.state(id).child_count) {
-    report(id, 0, "child count is " + std::to_string(impl_.state(id).child_count) + ", there are " +
-                      std::to_string(children));
+    report(id, 0,
+           "child count is " + std::to_string(impl_.state(id).child_count) + ", there are " +
+               std::to_string(children));
   }
   const bool is_dead = graph_.delete_seq(id) != 0;
   const NodeId parent = graph_.parent(id);
@@ -70,11 +74,14 @@ void Checker::check_parent(NodeId id) {
     report(id, 0, "parent " + std::to_string(parent) + " does not exist");
   } else {
     const std::string name = std::to_string(parent);
-    if (!std::binary_search(list.begin(), list.end(), parent)) report(id, 0, "no link to parent " + name);
+    if (!std::binary_search(list.begin(), list.end(), parent))
+      report(id, 0, "no link to parent " + name);
     const std::vector<NodeId> back = graph_.list(parent, 0);
-    if (!is_dead && !std::binary_search(back.begin(), back.end(), id)) report(id, 0, "no link from parent " + name);
+    if (!is_dead && !std::binary_search(back.begin(), back.end(), id))
+      report(id, 0, "no link from parent " + name);
     std::size_t steps = 0;
-    for (NodeId at = id; at != kNodeNone && at != graph_.parent(at) && is_present(at); at = graph_.parent(at)) {
+    for (NodeId at = id; at != kNodeNone && at != graph_.parent(at) && is_present(at);
+         at = graph_.parent(at)) {
       if (++steps > ids_.size()) return report(id, 0, "parents form a circle");
     }
   }
@@ -111,7 +118,8 @@ void Checker::check_reachability() {
     }
   }
   for (const NodeId id : ids_) {
-    if (!seen[id] && graph_.delete_seq(id) == 0) report(id, 0, "cannot be reached from the entry point");
+    if (!seen[id] && graph_.delete_seq(id) == 0)
+      report(id, 0, "cannot be reached from the entry point");
   }
 }
 
@@ -124,8 +132,9 @@ std::vector<std::string> Checker::run() {
     check_parent(id);
   }
   if (ids_.size() != impl_.present_count) {
-    report(graph_.max_id(), 0, "node count is " + std::to_string(impl_.present_count) + ", there are " +
-                                   std::to_string(ids_.size()));
+    report(graph_.max_id(), 0,
+           "node count is " + std::to_string(impl_.present_count) + ", there are " +
+               std::to_string(ids_.size()));
   }
   check_entry();
   check_reachability();
@@ -134,6 +143,8 @@ std::vector<std::string> Checker::run() {
 
 }  // namespace
 
-std::vector<std::string> check_graph(const Graph& graph, std::size_t limit) { return Checker(graph, limit).run(); }
+std::vector<std::string> check_graph(const Graph& graph, std::size_t limit) {
+  return Checker(graph, limit).run();
+}
 
 }  // namespace nearlite

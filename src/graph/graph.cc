@@ -33,17 +33,19 @@ namespace {
 Status check_options(const GraphOptions& options) {
   const CodeFormat& format = options.format;
   if (options.m < kMMin || options.m > kMMax) {
-    return {Code::kInvalidArgument, "m is " + std::to_string(options.m) + ", allowed are " + std::to_string(kMMin) +
-                                        " to " + std::to_string(kMMax)};
+    return {Code::kInvalidArgument, "m is " + std::to_string(options.m) + ", allowed are " +
+                                        std::to_string(kMMin) + " to " + std::to_string(kMMax)};
   }
   if (options.ef_construction < 1 || options.ef_construction > kEfMax) {
-    return {Code::kInvalidArgument, "ef_construction is " + std::to_string(options.ef_construction) +
+    return {Code::kInvalidArgument, "ef_construction is " +
+                                        std::to_string(options.ef_construction) +
                                         ", allowed are 1 to " + std::to_string(kEfMax)};
   }
   // The longest code is that of kDimMax float32 components.
   if (format.code_bytes == 0 || format.code_bytes % 64 != 0 || format.code_bytes > kDimMax * 4 ||
       format.residual_bytes > kDimMax * 4) {
-    return {Code::kInvalidArgument, "code length " + std::to_string(format.code_bytes) + " is not possible"};
+    return {Code::kInvalidArgument,
+            "code length " + std::to_string(format.code_bytes) + " is not possible"};
   }
   return {};
 }
@@ -159,8 +161,12 @@ RowId Graph::rowid(NodeId id) const noexcept { return impl_->state(id).rowid; }
 std::uint64_t Graph::delete_seq(NodeId id) const noexcept {
   return impl_->state(id).delete_seq.load(std::memory_order_acquire);
 }
-NodeId Graph::parent(NodeId id) const noexcept { return impl_->state(id).parent.load(std::memory_order_acquire); }
-std::size_t Graph::memory_bytes() const noexcept { return impl_->memory_bytes.load(std::memory_order_relaxed); }
+NodeId Graph::parent(NodeId id) const noexcept {
+  return impl_->state(id).parent.load(std::memory_order_acquire);
+}
+std::size_t Graph::memory_bytes() const noexcept {
+  return impl_->memory_bytes.load(std::memory_order_relaxed);
+}
 
 std::vector<NodeId> Graph::list(NodeId id, unsigned level) const {
   std::vector<NodeId> ids;
@@ -176,15 +182,18 @@ std::vector<NodeId> Graph::list(NodeId id, unsigned level) const {
 
 Status Graph::reserve(NodeId last) {
   if (last > kNodeIdMax) {
-    return {Code::kFull, "node id " + std::to_string(last) + " is above " + std::to_string(kNodeIdMax)};
+    return {Code::kFull,
+            "node id " + std::to_string(last) + " is above " + std::to_string(kNodeIdMax)};
   }
   const std::size_t wanted = (std::size_t{last} >> kChunkShift) + 1;
   std::size_t first = (std::size_t{max_id()} + 1) >> kChunkShift;
   while (first < wanted && impl_->states[first] != nullptr) ++first;
   if (first < wanted) {
-    // A third more than there is, so that a growing graph lies in few large blocks; what is not touched costs nothing.
-    // Blocks that turn out not to be needed stay for the next call: a failure changes nothing that can be seen.
-    const std::size_t count = std::min(std::max(wanted - first, first / 3), Impl::kChunkMax - first);
+    // A third more than there is, so that a growing graph lies in few large blocks; what is not
+    // touched costs nothing. Blocks that turn out not to be needed stay for the next call: a
+    // failure changes nothing that can be seen.
+    const std::size_t count =
+        std::min(std::max(wanted - first, first / 3), Impl::kChunkMax - first);
     try {
       Status made = impl_->add_chunks(first, count);
       if (!made.ok() && count > wanted - first) made = impl_->add_chunks(first, wanted - first);
@@ -195,16 +204,19 @@ Status Graph::reserve(NodeId last) {
   }
   if (last > impl_->reserved_last) {
     impl_->reserved_last = last;
-    // Lists above level 0 have m / (m - 1) <= 2 entries a node on average. Relaxed: a statistic orders nothing.
-    const std::size_t node_bytes = std::size_t{options().format.code_bytes} + options().format.residual_bytes +
-                                   sizeof(CodeInfo) + sizeof(NodeState) + (impl_->capacity0 + 2) * sizeof(Link);
+    // Lists above level 0 have m / (m - 1) <= 2 entries a node on average. Relaxed: a statistic
+    // orders nothing.
+    const std::size_t node_bytes = std::size_t{options().format.code_bytes} +
+                                   options().format.residual_bytes + sizeof(CodeInfo) +
+                                   sizeof(NodeState) + (impl_->capacity0 + 2) * sizeof(Link);
     impl_->memory_bytes.store((std::size_t{last} + 1) * node_bytes, std::memory_order_relaxed);
   }
   return {};
 }
 
 std::byte* Graph::mutable_code(NodeId id) noexcept {
-  return impl_->codes[id >> kChunkShift] + std::size_t{id & Impl::kSlotMask} * impl_->options.format.code_bytes;
+  return impl_->codes[id >> kChunkShift] +
+         std::size_t{id & Impl::kSlotMask} * impl_->options.format.code_bytes;
 }
 std::byte* Graph::mutable_residual(NodeId id) noexcept {
   return impl_->residuals[id >> kChunkShift] +

@@ -1,15 +1,18 @@
-// The published HNSW graph of one index in memory (Malkov & Yashunin 2018): one writer, many lock-free readers.
+// The published HNSW graph of one index in memory (Malkov & Yashunin 2018): one writer, many
+// lock-free readers.
 //
-// Nodes are addressed by id in chunks of kChunkNodes, so that ids purged long ago cost nothing. A node's code,
-// residual, info, rowid and level never change once it is published. Neighbour lists change in place, entry by
-// entry, with release stores; a reader may see a mixture of an old and a new list, which is still a list of valid
-// nodes. All changes come from GraphChange::publish, GraphLoader or apply(), whose callers hold the cache's writer
-// mutex. A search decides only what is near; who is visible is decided per result by the index layer.
+// Nodes are addressed by id in chunks of kChunkNodes, so that ids purged long ago cost nothing. A
+// node's code, residual, info, rowid and level never change once it is published. Neighbour lists
+// change in place, entry by entry, with release stores; a reader may see a mixture of an old and a
+// new list, which is still a list of valid nodes. All changes come from GraphChange::publish,
+// GraphLoader or apply(), whose callers hold the cache's writer mutex. A search decides only what
+// is near; who is visible is decided per result by the index layer.
 //
-// INVARIANT G1. Every link of a published node leads to a published node on that level, never to itself, no two alike.
-// INVARIANT G2. degree(level 0) <= 2 m, degree(level > 0) <= m.
-// INVARIANT G3. Every node except the root has a parent at level 0 and both link to each other; parents lead to the root.
-// INVARIANT G4. A list is a pure function of the row's base list and the ids appended since, in ascending order.
+// INVARIANT G1. Every link of a published node leads to a published node on that level, never to
+// itself, no two alike. INVARIANT G2. degree(level 0) <= 2 m, degree(level > 0) <= m. INVARIANT G3.
+// Every node except the root has a parent at level 0 and both link to each other; parents lead to
+// the root. INVARIANT G4. A list is a pure function of the row's base list and the ids appended
+// since, in ascending order.
 #pragma once
 
 #include <atomic>
@@ -39,12 +42,13 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
 
   [[nodiscard]] const GraphOptions& options() const noexcept;
-  /// Number of levels above 0 that a node of this id has: a hash of (seed, id), P(level >= l) = m^-l, at most kLevelMax.
+  /// Number of levels above 0 that a node of this id has: a hash of (seed, id), P(level >= l) =
+  /// m^-l, at most kLevelMax.
   [[nodiscard]] unsigned level_of(NodeId id) const noexcept;
 
   // ---- What readers may call at any time for published nodes.
-  [[nodiscard]] NodeId entry() const noexcept;   ///< kNodeNone when empty
-  [[nodiscard]] NodeId max_id() const noexcept;  ///< highest published id
+  [[nodiscard]] NodeId entry() const noexcept;              ///< kNodeNone when empty
+  [[nodiscard]] NodeId max_id() const noexcept;             ///< highest published id
   [[nodiscard]] bool is_present(NodeId id) const noexcept;  ///< published and not purged
   [[nodiscard]] const std::byte* code(NodeId id) const noexcept;
   [[nodiscard]] const std::byte* residual(NodeId id) const noexcept;
@@ -58,7 +62,8 @@ class Graph {
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
   // ---- Writer side: one thread at a time, on unpublished ids.
-  /// Allocates the chunks that hold ids (max_id(), last]. Fails with kNoMemory or kFull and changes nothing then.
+  /// Allocates the chunks that hold ids (max_id(), last]. Fails with kNoMemory or kFull and changes
+  /// nothing then.
   Status reserve(NodeId last);
   /// Where to write the code and residual of an unpublished, reserved node.
   [[nodiscard]] std::byte* mutable_code(NodeId id) noexcept;
@@ -72,13 +77,14 @@ class Graph {
   [[nodiscard]] bool is_dirty(NodeId id) const noexcept;
   void set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept;
 
-  /// Catch-up: takes over what other connections committed. `changed` holds the rows of all nodes in (max_id(), new_max]
-  /// (their codes are set already) and of older nodes whose row was rewritten otherwise than by folding; ascending by id.
-  /// The result is exactly what a full load of the same rows gives. On failure the graph must be thrown away.
+  /// Catch-up: takes over what other connections committed. `changed` holds the rows of all nodes
+  /// in (max_id(), new_max] (their codes are set already) and of older nodes whose row was
+  /// rewritten otherwise than by folding; ascending by id. The result is exactly what a full load
+  /// of the same rows gives. On failure the graph must be thrown away.
   Status apply(std::span<const NodeRecord> changed, NodeId new_max, NodeId entry);
 
-  /// Catch-up: takes out a published node that another connection purged. Call it before apply() of the same commits,
-  /// whose rows no longer lead to it.
+  /// Catch-up: takes out a published node that another connection purged. Call it before apply() of
+  /// the same commits, whose rows no longer lead to it.
   void forget(NodeId id) noexcept;
 
   /// Opaque to other layers.
@@ -98,7 +104,8 @@ class GraphLoader {
   ~GraphLoader();
   /// Takes one row; rows come in ascending id order. Links to ids that never come are corruption.
   Status add(const NodeRecord& row);
-  /// Derives back-links (on up to `thread_count` threads, same result for any) and publishes ids <= max_id.
+  /// Derives back-links (on up to `thread_count` threads, same result for any) and publishes ids <=
+  /// max_id.
   Status finish(NodeId max_id, NodeId entry, unsigned thread_count);
 
  private:
@@ -106,7 +113,8 @@ class GraphLoader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Scratch of one search at a time; reuse it: after the first search of a size nothing is allocated.
+/// Scratch of one search at a time; reuse it: after the first search of a size nothing is
+/// allocated.
 class SearchContext {
  public:
   SearchContext();
@@ -120,28 +128,33 @@ class SearchContext {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Finds about the `ef` nodes nearest to `query`, ascending by (key, id), dead and too-new nodes included: the caller
-/// filters. With `change` the walk also sees the changed lists and the linked new nodes of that transaction.
-/// The returned span lives in `context` until its next use. Threads: any number at once, each with its own context.
-/// Errors: kNoMemory. Cost: about ef * m comparisons.
-Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change, const QueryCode& query,
-                                          std::uint32_t ef, SearchContext& context);
+/// Finds about the `ef` nodes nearest to `query`, ascending by (key, id), dead and too-new nodes
+/// included: the caller filters. With `change` the walk also sees the changed lists and the linked
+/// new nodes of that transaction. The returned span lives in `context` until its next use. Threads:
+/// any number at once, each with its own context. Errors: kNoMemory. Cost: about ef * m
+/// comparisons.
+Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change,
+                                          const QueryCode& query, std::uint32_t ef,
+                                          SearchContext& context);
 
 struct LinkOptions {
   unsigned thread_count = 1;
   std::uint32_t parallel_threshold = 256;  ///< batches below this size use the calling thread only
-  /// Called on the calling thread between batches and during long ones; true stops with kInterrupted.
+  /// Called on the calling thread between batches and during long ones; true stops with
+  /// kInterrupted.
   std::function<bool()> should_stop;
 };
 
-/// What one write transaction changes: new nodes, changed lists of published nodes, deletions. Private to the transaction
-/// until publish(). INVARIANT G5. Until publish() no published node changes.
+/// What one write transaction changes: new nodes, changed lists of published nodes, deletions.
+/// Private to the transaction until publish(). INVARIANT G5. Until publish() no published node
+/// changes.
 class GraphChange {
  public:
   explicit GraphChange(Graph& graph);
   ~GraphChange();
 
-  /// Declares a new node: its code, residual, info and rowid are set in `graph` already. Ids ascend, all above graph.max_id().
+  /// Declares a new node: its code, residual, info and rowid are set in `graph` already. Ids
+  /// ascend, all above graph.max_id().
   Status add_node(NodeId id);
   /// Forgets a declared node that was not linked (deleted in the transaction that inserted it).
   void remove_node(NodeId id);
@@ -149,30 +162,36 @@ class GraphChange {
   Status mark_dead(NodeId id);
   [[nodiscard]] bool is_dead(NodeId id) const noexcept;  ///< by this transaction or before
 
-  /// Links all declared nodes that are not linked yet, in batches (brief: the result does not depend on threads).
+  /// Links all declared nodes that are not linked yet, in batches (brief: the result does not
+  /// depend on threads).
   Status link(const LinkOptions& options);
 
-  /// Removes from v's lists all nodes deleted at or before commit `dead_as_of`, putting live neighbours of theirs in their place, and gives v a live
-  /// parent. Returns whether anything changed. Nodes changed besides v (old and new parent) are in touched() too.
+  /// Removes from v's lists all nodes deleted at or before commit `dead_as_of`, putting live
+  /// neighbours of theirs in their place, and gives v a live parent. Returns whether anything
+  /// changed. Nodes changed besides v (old and new parent) are in touched() too.
   Result<bool> repair(NodeId v, std::uint64_t dead_as_of);
   /// Forgets a dead node that no list leads to any more.
   Status purge(NodeId id);
 
   /// True when the row of `id` misses back-links that its list in memory has.
   [[nodiscard]] bool is_dirty(NodeId id) const noexcept;
-  /// Content to write for a node now: links = current lists as of `as_of`; own = as chosen (empty for a published node: keep the row's).
+  /// Content to write for a node now: links = current lists as of `as_of`; own = as chosen (empty
+  /// for a published node: keep the row's).
   [[nodiscard]] Result<NodeRecord> record(NodeId id) const;
-  /// Records that the row of `id` was (or will be, in this transaction) written with links as of `as_of`.
+  /// Records that the row of `id` was (or will be, in this transaction) written with links as of
+  /// `as_of`.
   Status mark_folded(NodeId id, NodeId as_of);
 
   /// New nodes in ascending order; linked ones after link().
   [[nodiscard]] std::span<const NodeId> new_nodes() const noexcept;
-  /// Published nodes whose lists or parent changed otherwise than by back-links of new nodes; ascending. Their rows must be written.
+  /// Published nodes whose lists or parent changed otherwise than by back-links of new nodes;
+  /// ascending. Their rows must be written.
   [[nodiscard]] std::vector<NodeId> touched() const;
-  [[nodiscard]] NodeId entry() const noexcept;  ///< after this change
+  [[nodiscard]] NodeId entry() const noexcept;   ///< after this change
   [[nodiscard]] NodeId max_id() const noexcept;  ///< after this change
 
-  /// Makes everything visible to readers; deletions get `seq`. Allocates nothing, cannot fail. The change is empty afterwards.
+  /// Makes everything visible to readers; deletions get `seq`. Allocates nothing, cannot fail. The
+  /// change is empty afterwards.
   void publish(std::uint64_t seq) noexcept;
 
   struct Impl;
@@ -182,8 +201,9 @@ class GraphChange {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Verifies G1–G3 and reachability on level 0 over all published, not purged nodes (and, if given, the change).
-/// Returns problems found, at most `limit`, each one line naming node, level and value.
+/// Verifies G1–G3 and reachability on level 0 over all published, not purged nodes (and, if given,
+/// the change). Returns problems found, at most `limit`, each one line naming node, level and
+/// value.
 std::vector<std::string> check_graph(const Graph& graph, std::size_t limit);
 
 }  // namespace nearlite

@@ -1,16 +1,18 @@
 // Storage of the graph: what Graph::Impl holds, for the files of this layer only.
 //
-// Arrays are cut into chunks of kChunkNodes and found through directories that are allocated once, so nothing a
-// reader may hold ever moves. The directories are parallel arrays instead of one array of chunk objects: the search
-// loop then needs one load from a hot directory line to reach a code, an info or a list.
+// Arrays are cut into chunks of kChunkNodes and found through directories that are allocated once,
+// so nothing a reader may hold ever moves. The directories are parallel arrays instead of one array
+// of chunk objects: the search loop then needs one load from a hot directory line to reach a code,
+// an info or a list.
 //
-// A list is a fixed number of entries, sorted ascending, zero from its end on; there is no degree to keep in step.
-// A reader that meets a list while it is rewritten sees valid ids, perhaps fewer than there are.
+// A list is a fixed number of entries, sorted ascending, zero from its end on; there is no degree
+// to keep in step. A reader that meets a list while it is rewritten sees valid ids, perhaps fewer
+// than there are.
 //
-// Threads. `max_id`, `entry`, list entries and the atomic fields of NodeState are read by anybody. Everything else of
-// a published node is constant, or (as_of, dirty, child_count, present_count, upper_nodes) belongs to the writer.
-// A reader reaches a node through an acquire load of max_id, entry or a list entry that was stored with release
-// after the node was complete.
+// Threads. `max_id`, `entry`, list entries and the atomic fields of NodeState are read by anybody.
+// Everything else of a published node is constant, or (as_of, dirty, child_count, present_count,
+// upper_nodes) belongs to the writer. A reader reaches a node through an acquire load of max_id,
+// entry or a list entry that was stored with release after the node was complete.
 #pragma once
 
 #include <array>
@@ -38,17 +40,17 @@ struct NodeState {
   RowId rowid = 0;
   std::atomic<std::uint64_t> delete_seq{0};
   std::atomic<NodeId> parent{kNodeNone};
-  NodeId as_of = kNodeNone;           ///< back-links up to here are in the node's row
-  std::uint32_t upper_offset = 0;     ///< of the list of level 1 in the chunk's upper array
-  std::uint8_t level = 0;             ///< fixed when the chunk is made
-  std::uint8_t child_count = 0;       ///< entries of the list at level 0 whose parent is this node
+  NodeId as_of = kNodeNone;        ///< back-links up to here are in the node's row
+  std::uint32_t upper_offset = 0;  ///< of the list of level 1 in the chunk's upper array
+  std::uint8_t level = 0;          ///< fixed when the chunk is made
+  std::uint8_t child_count = 0;    ///< entries of the list at level 0 whose parent is this node
   std::atomic<std::uint8_t> present{0};
-  std::uint8_t dirty = 0;             ///< the row misses back-links
+  std::uint8_t dirty = 0;  ///< the row misses back-links
 };
 static_assert(sizeof(NodeState) == 32);
 
-/// Zeroed memory on a 64-byte boundary: in huge pages where it is large, because it is read at random, else in pages
-/// that cost nothing until they are touched, because most indexes are small.
+/// Zeroed memory on a 64-byte boundary: in huge pages where it is large, because it is read at
+/// random, else in pages that cost nothing until they are touched, because most indexes are small.
 class ZeroedBytes {
  public:
   /// False when there is no memory.
@@ -91,14 +93,18 @@ struct Graph::Impl {
   // Writer only.
   NodeId reserved_last = kNodeNone;  ///< chunks up to this id exist
   std::uint64_t present_count = 0;
-  std::vector<NodeId> upper_nodes;   ///< published ids of level > 0, ascending; purged ones included
-  std::vector<ZeroedBytes> blocks;   ///< owns all memory above
+  std::vector<NodeId> upper_nodes;  ///< published ids of level > 0, ascending; purged ones included
+  std::vector<ZeroedBytes> blocks;  ///< owns all memory above
 
   [[nodiscard]] const std::byte* code(NodeId id) const noexcept {
     return codes[id >> kChunkShift] + std::size_t{id & kSlotMask} * options.format.code_bytes;
   }
-  [[nodiscard]] const CodeInfo& info(NodeId id) const noexcept { return infos[id >> kChunkShift][id & kSlotMask]; }
-  [[nodiscard]] NodeState& state(NodeId id) const noexcept { return states[id >> kChunkShift][id & kSlotMask]; }
+  [[nodiscard]] const CodeInfo& info(NodeId id) const noexcept {
+    return infos[id >> kChunkShift][id & kSlotMask];
+  }
+  [[nodiscard]] NodeState& state(NodeId id) const noexcept {
+    return states[id >> kChunkShift][id & kSlotMask];
+  }
   [[nodiscard]] Link* list0(NodeId id) const noexcept {
     return links0[id >> kChunkShift] + std::size_t{id & kSlotMask} * capacity0;
   }
@@ -109,7 +115,9 @@ struct Graph::Impl {
   [[nodiscard]] Link* list(NodeId id, unsigned level) const noexcept {
     return level == 0 ? list0(id) : upper_list(id, level);
   }
-  [[nodiscard]] std::uint32_t capacity(unsigned level) const noexcept { return level == 0 ? capacity0 : options.m; }
+  [[nodiscard]] std::uint32_t capacity(unsigned level) const noexcept {
+    return level == 0 ? capacity0 : options.m;
+  }
   /// Entries of all lists of a node of this level.
   [[nodiscard]] std::size_t list_entries(unsigned level) const noexcept {
     return capacity0 + std::size_t{level} * options.m;
@@ -141,12 +149,14 @@ struct Graph::Impl {
 inline void store_list(Link* target, const Link* source, std::uint32_t capacity) noexcept {
   for (std::uint32_t i = 0; i < capacity; ++i) {
     const NodeId entry = source[i].load(std::memory_order_relaxed);
-    if (target[i].load(std::memory_order_relaxed) != entry) target[i].store(entry, std::memory_order_release);
+    if (target[i].load(std::memory_order_relaxed) != entry)
+      target[i].store(entry, std::memory_order_release);
   }
 }
 
 /// Writes `count` <= capacity ids and zeros behind them; not for lists that readers can see.
-inline void write_list(Link* target, const NodeId* ids, std::size_t count, std::uint32_t capacity) noexcept {
+inline void write_list(Link* target, const NodeId* ids, std::size_t count,
+                       std::uint32_t capacity) noexcept {
   for (std::uint32_t i = 0; i < capacity; ++i) {
     target[i].store(i < count ? ids[i] : kNodeNone, std::memory_order_relaxed);
   }

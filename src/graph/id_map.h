@@ -1,5 +1,6 @@
-// A small hash table from node ids to 32-bit values: open addressing, linear probing, never shrinks. The slots are
-// plain memory so that the search loop can probe them without calling library code.
+// A small hash table from node ids to 32-bit values: open addressing, linear probing, never
+// shrinks. The slots are plain memory so that the search loop can probe them without calling
+// library code.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ struct IdSlot {
 inline constexpr std::uint32_t kIdMissing = 0xFFFF'FFFF;
 
 /// Probing over `slots` (a power of two, `mask` + 1), at most half of them used.
-[[nodiscard]] inline std::uint32_t find_id(const IdSlot* slots, std::uint32_t mask, NodeId id) noexcept {
+[[nodiscard]] inline std::uint32_t find_id(const IdSlot* slots, std::uint32_t mask,
+                                           NodeId id) noexcept {
   std::uint32_t at = (id * 0x9E37'79B1U) >> 7;  // neighbouring ids spread over the table
   for (;; ++at) {
     const IdSlot& slot = slots[at & mask];
@@ -29,11 +31,15 @@ inline constexpr std::uint32_t kIdMissing = 0xFFFF'FFFF;
 class IdMap {
  public:
   IdMap() : slots_(kSlotsMin) {}
-  [[nodiscard]] std::uint32_t find(NodeId id) const noexcept { return find_id(slots_.data(), mask(), id); }
+  [[nodiscard]] std::uint32_t find(NodeId id) const noexcept {
+    return find_id(slots_.data(), mask(), id);
+  }
   [[nodiscard]] bool has(NodeId id) const noexcept { return find(id) != kIdMissing; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] const IdSlot* slots() const noexcept { return slots_.data(); }
-  [[nodiscard]] std::uint32_t mask() const noexcept { return static_cast<std::uint32_t>(slots_.size() - 1); }
+  [[nodiscard]] std::uint32_t mask() const noexcept {
+    return static_cast<std::uint32_t>(slots_.size() - 1);
+  }
 
   /// REQUIRES: !has(id), id != kNodeNone.
   void insert(NodeId id, std::uint32_t value) {

@@ -1,4 +1,5 @@
-// Levels of nodes: a hash of (seed, id) against integer thresholds, so that every process and CPU agrees.
+// Levels of nodes: a hash of (seed, id) against integer thresholds, so that every process and CPU
+// agrees.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@ namespace nearlite {
 using LevelThresholds = std::array<std::uint64_t, kLevelMax>;
 
 [[nodiscard]] LevelThresholds make_level_thresholds(std::uint32_t m) noexcept;
-[[nodiscard]] unsigned level_of(const LevelThresholds& thresholds, std::uint64_t seed, NodeId id) noexcept;
+[[nodiscard]] unsigned level_of(const LevelThresholds& thresholds, std::uint64_t seed,
+                                NodeId id) noexcept;
 
 }  // namespace nearlite

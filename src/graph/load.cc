@@ -1,7 +1,8 @@
 // A full load: rows in ascending order, then all back-links that are not in them yet.
 //
-// add() writes the base lists into their places; nothing is visible before finish(). finish() checks what needs all
-// rows (links lead somewhere, parents form one tree), appends the back-links target by target, and publishes.
+// add() writes the base lists into their places; nothing is visible before finish(). finish()
+// checks what needs all rows (links lead somewhere, parents form one tree), appends the back-links
+// target by target, and publishes.
 #include <algorithm>
 #include <new>
 #include <string>
@@ -48,7 +49,8 @@ struct GraphLoader::Impl {
   Status finish(NodeId max_id, NodeId entry, unsigned thread_count);
 };
 
-GraphLoader::GraphLoader(Graph& graph) : impl_(new Impl{graph, graph.impl(), {}, {}, {}, kNodeNone, {}}) {}
+GraphLoader::GraphLoader(Graph& graph)
+    : impl_(new Impl{graph, graph.impl(), {}, {}, {}, kNodeNone, {}}) {}
 
 GraphLoader::~GraphLoader() {
   // An abandoned load leaves nothing that a later one would take for its own.
@@ -87,7 +89,8 @@ Status GraphLoader::Impl::add(const NodeRecord& row) {
     write_list(graph.list(row.id, level), base.data(), base.size(), graph.capacity(level));
     // Own links lead to lower ids, whose rows were here before: a target without a row was purged.
     for (const NodeId target : row.own[level]) {
-      if (is_loaded(target) && graph.state(target).as_of < row.id) back_links.push_back({target, row.id, level});
+      if (is_loaded(target) && graph.state(target).as_of < row.id)
+        back_links.push_back({target, row.id, level});
     }
   }
   return {};
@@ -154,8 +157,8 @@ Status GraphLoader::Impl::replay(unsigned thread_count) {
       [&](std::size_t index, unsigned worker) {
         for (std::size_t i = groups[index].first; i < groups[index].last; ++i) {
           const BackLink& link = back_links[i];
-          append_link(tree, link.target, link.level, link.added, graph.list(link.target, link.level),
-                      scratch[worker]);
+          append_link(tree, link.target, link.level, link.added,
+                      graph.list(link.target, link.level), scratch[worker]);
           graph.state(link.target).dirty = 1;
         }
       },
@@ -179,7 +182,8 @@ Status GraphLoader::Impl::finish(NodeId max_id, NodeId entry, unsigned thread_co
   if (max_id > graph.reserved_last) return damaged(max_id, "id above the highest one");
   if (!ids.empty() && ids.back() > max_id) return damaged(ids.back(), "id above the highest one");
   if (as_of_max > max_id) return damaged(max_id, "as_of above the highest id");
-  if (entry == kNodeNone ? !ids.empty() : !is_loaded(entry)) return damaged(entry, "not a possible entry point");
+  if (entry == kNodeNone ? !ids.empty() : !is_loaded(entry))
+    return damaged(entry, "not a possible entry point");
   NEARLITE_TRY(check_links());
   NEARLITE_TRY(check_tree());
   NEARLITE_TRY(replay(thread_count));

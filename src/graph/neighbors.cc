@@ -34,7 +34,8 @@ std::uint32_t prune(const TreeView& tree, NodeId node, unsigned level, std::uint
   Selection& selection = scratch.selection;
   const QueryCode query = graph.kernels->prepare(graph, node, selection.query.data());
   graph.kernels->keys(graph, query, scratch.ids.data(), count, scratch.keys.data());
-  for (std::uint32_t i = 0; i < count; ++i) scratch.candidates[i] = pack(scratch.keys[i], scratch.ids[i]);
+  for (std::uint32_t i = 0; i < count; ++i)
+    scratch.candidates[i] = pack(scratch.keys[i], scratch.ids[i]);
   const auto end = scratch.candidates.begin() + count;
   std::sort(scratch.candidates.begin(), end);
 

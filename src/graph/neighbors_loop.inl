@@ -38,7 +38,8 @@ NEARLITE_ALWAYS_INLINE bool is_covered(const Graph::Impl& graph, const Selection
   for (; i + 4 <= s.kept_count; i += 4) {
     std::uint32_t keys[4];
     Kernel<kind>::key4(query, codes + i, infos + i, format, keys);
-    if (keys[0] < key_to_center || keys[1] < key_to_center || keys[2] < key_to_center || keys[3] < key_to_center) {
+    if (keys[0] < key_to_center || keys[1] < key_to_center || keys[2] < key_to_center ||
+        keys[3] < key_to_center) {
       return true;
     }
   }
@@ -61,7 +62,8 @@ void select(const Graph::Impl& graph, Selection& s) noexcept {
   const QueryCode center = as_query<kind>(graph, s.center, buffer);
   const std::byte* const center_code = graph.code(s.center);
   const CodeInfo center_info = graph.info(s.center);
-  const std::uint32_t self_key = Kernel<kind>::key(center, center_code, center_info, graph.options.format);
+  const std::uint32_t self_key =
+      Kernel<kind>::key(center, center_code, center_info, graph.options.format);
 
   std::uint32_t protected_left = 0;
   if (s.is_protected != nullptr) {
@@ -76,8 +78,9 @@ void select(const Graph::Impl& graph, Selection& s) noexcept {
     const std::uint32_t key = key_of(s.candidates[i]);
     const CodeInfo info = graph.info(id);
     // Only equal codes count, not equal keys: for inner products they are two things.
-    const bool is_equal = key == self_key && info.a == center_info.a && info.b == center_info.b &&
-                          __builtin_memcmp(graph.code(id), center_code, graph.options.format.code_bytes) == 0;
+    const bool is_equal =
+        key == self_key && info.a == center_info.a && info.b == center_info.b &&
+        __builtin_memcmp(graph.code(id), center_code, graph.options.format.code_bytes) == 0;
     if (s.is_protected != nullptr && s.is_protected[i] != 0) {
       --protected_left;
     } else {
@@ -91,7 +94,8 @@ void select(const Graph::Impl& graph, Selection& s) noexcept {
     equal_count += is_equal ? 1 : 0;
     keep(graph, s, id);
   }
-  for (std::uint32_t i = 0; i < discarded_count && free_places > 0 && s.kept_count < s.fill_to; ++i) {
+  for (std::uint32_t i = 0; i < discarded_count && free_places > 0 && s.kept_count < s.fill_to;
+       ++i) {
     s.kept.data()[s.kept_count++] = s.discarded.data()[i];
     --free_places;
   }
@@ -101,8 +105,8 @@ template <CodeKind kind>
 constexpr GraphKernels make_kernels() noexcept {
   // Slots are probed only by walks that have a change: readers run a loop without that test.
   GraphKernels kernels{};
-  kernels.walk = [](const WalkView& view, const QueryCode& query, unsigned level, std::uint64_t start,
-                    WalkScratch& scratch) noexcept {
+  kernels.walk = [](const WalkView& view, const QueryCode& query, unsigned level,
+                    std::uint64_t start, WalkScratch& scratch) noexcept {
     if (view.slots == nullptr) {
       walk<kind, false>(view, query, level, start, scratch);
     } else {

@@ -1,5 +1,5 @@
-// Runs a loop on several threads. The threads live for one loop: a loop here lasts milliseconds, a thread costs
-// twenty microseconds, and no thread of ours is left when a host forks or unloads us.
+// Runs a loop on several threads. The threads live for one loop: a loop here lasts milliseconds, a
+// thread costs twenty microseconds, and no thread of ours is left when a host forks or unloads us.
 #pragma once
 
 #include <atomic>
@@ -13,11 +13,13 @@
 
 namespace nearlite {
 
-/// Calls body(index, worker) for every index < count in any order, worker < thread_count; one worker never runs twice
-/// at a time. `poll` is called on the calling thread now and then; true ends the loop early with kInterrupted.
-/// An allocation that fails in `body` ends it with kNoMemory.
+/// Calls body(index, worker) for every index < count in any order, worker < thread_count; one
+/// worker never runs twice at a time. `poll` is called on the calling thread now and then; true
+/// ends the loop early with kInterrupted. An allocation that fails in `body` ends it with
+/// kNoMemory.
 template <class Body, class Poll>
-Status parallel_for(unsigned thread_count, std::size_t count, std::size_t grain, Body&& body, Poll&& poll) {
+Status parallel_for(unsigned thread_count, std::size_t count, std::size_t grain, Body&& body,
+                    Poll&& poll) {
   std::atomic<std::size_t> next{0};
   std::atomic<bool> stop{false};
   std::atomic<bool> out_of_memory{false};
@@ -41,13 +43,16 @@ Status parallel_for(unsigned thread_count, std::size_t count, std::size_t grain,
   };
   std::vector<std::thread> threads;
   try {
-    for (unsigned worker = 1; worker < thread_count; ++worker) threads.emplace_back(work, worker, false);
-  } catch (const std::bad_alloc&) {      // fewer threads do it too
+    for (unsigned worker = 1; worker < thread_count; ++worker)
+      threads.emplace_back(work, worker, false);
+  } catch (const std::bad_alloc&) {  // fewer threads do it too
   } catch (const std::system_error&) {
   }
   work(0, true);
-  for (std::thread& thread : threads) thread.join();  // orders everything they did before what follows
-  if (out_of_memory.load(std::memory_order_relaxed)) return {Code::kNoMemory, "no memory in a worker thread"};
+  for (std::thread& thread : threads)
+    thread.join();  // orders everything they did before what follows
+  if (out_of_memory.load(std::memory_order_relaxed))
+    return {Code::kNoMemory, "no memory in a worker thread"};
   if (interrupted) return {Code::kInterrupted, "interrupted"};
   return {};
 }

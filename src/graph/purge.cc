@@ -1,8 +1,10 @@
-// Purge: a dead node is forgotten. Its row goes too, so no row that stays may name it or need it for a replay.
+// Purge: a dead node is forgotten. Its row goes too, so no row that stays may name it or need it
+// for a replay.
 //
-// After a repair pass only other dead nodes and its parent in the tree still link to it. They are found by one scan of
-// all lists in the first purge of a change (about 30 ms for a million nodes), which also finds whoever else does: what
-// purge() promises does not depend on how well its caller counted. Purge many nodes in one change, not one a commit.
+// After a repair pass only other dead nodes and its parent in the tree still link to it. They are
+// found by one scan of all lists in the first purge of a change (about 30 ms for a million nodes),
+// which also finds whoever else does: what purge() promises does not depend on how well its caller
+// counted. Purge many nodes in one change, not one a commit.
 //
 // The memory of a purged node stays: a reader that still walks into it meets a valid list.
 #include <algorithm>
@@ -20,7 +22,8 @@ namespace {
 
 class Purge {
  public:
-  Purge(GraphChange::Impl& change, NodeId node) : change_(change), graph_(change.graph), node_(node) {}
+  Purge(GraphChange::Impl& change, NodeId node)
+      : change_(change), graph_(change.graph), node_(node) {}
   void run();
 
  private:
@@ -42,7 +45,8 @@ class Purge {
 
 void Purge::find_holders() {
   const NodeId last = change_.linked_max;
-  std::vector<std::uint64_t> dead((std::size_t{last} >> 6) + 1);  // a bitmap stays in the cache, the states do not
+  std::vector<std::uint64_t> dead((std::size_t{last} >> 6) +
+                                  1);  // a bitmap stays in the cache, the states do not
   std::vector<NodeId> present;
   change_.live_count = 0;
   for (NodeId id = 1; id <= last; ++id) {
@@ -64,14 +68,17 @@ void Purge::find_holders() {
       for (std::uint32_t i = 0; i < graph_.capacity(level); ++i) {
         const NodeId entry = list[i].load(std::memory_order_relaxed);
         if (entry == kNodeNone) break;
-        if ((dead[entry >> 6] >> (entry & 63) & 1) != 0) change_.holders.push_back(std::uint64_t{entry} << 32 | id);
+        if ((dead[entry >> 6] >> (entry & 63) & 1) != 0)
+          change_.holders.push_back(std::uint64_t{entry} << 32 | id);
       }
     }
     if (state.dirty != 0) change_.dirty_rows.push_back(std::uint64_t{state.as_of} << 32 | id);
   }
   std::sort(change_.holders.begin(), change_.holders.end());
-  change_.holders.erase(std::unique(change_.holders.begin(), change_.holders.end()), change_.holders.end());
-  std::sort(change_.dirty_rows.begin(), change_.dirty_rows.end(), std::greater<>());  // lowest as_of at the back
+  change_.holders.erase(std::unique(change_.holders.begin(), change_.holders.end()),
+                        change_.holders.end());
+  std::sort(change_.dirty_rows.begin(), change_.dirty_rows.end(),
+            std::greater<>());  // lowest as_of at the back
   change_.holders_known = true;
 }
 
@@ -116,19 +123,21 @@ NodeId Purge::find_root() const {
   return kNodeNone;
 }
 
-// Children that lead to life get another parent, others are cut off. The root hands its place to a child first, or, as
-// the last of its tree, to any node that is left. Returns the root, kNodeNone when this node was cut off from it.
+// Children that lead to life get another parent, others are cut off. The root hands its place to a
+// child first, or, as the last of its tree, to any node that is left. Returns the root, kNodeNone
+// when this node was cut off from it.
 NodeId Purge::leave_tree() {
   std::vector<NodeId> children;
   for_each_holder([&](NodeId id) {
     if (change_.parent(id) == node_ && id != node_) children.push_back(id);
   });
-  // Those that lead to life first, each part in ascending order. Nobody lives in a part that was cut off (in a damaged
-  // file somebody may: then he stays there).
+  // Those that lead to life first, each part in ascending order. Nobody lives in a part that was
+  // cut off (in a damaged file somebody may: then he stays there).
   NodeId root = top_of(change_, node_);
   const bool is_cut_off = change_.parent(root) != kNodeNone;
-  const auto rest = std::stable_partition(children.begin(), children.end(),
-                                          [&](NodeId id) { return !is_cut_off && leads_to_life(id); });
+  const auto rest = std::stable_partition(children.begin(), children.end(), [&](NodeId id) {
+    return !is_cut_off && leads_to_life(id);
+  });
   if (change_.parent(node_) == kNodeNone) {
     root = kNodeNone;
     const auto heir_place = std::find_if(children.begin(), children.end(), [&](NodeId id) {
@@ -150,7 +159,8 @@ NodeId Purge::leave_tree() {
     if (at < rest) {
       move_out(change_, *at, root, scratch);
       // It and its new parent link to each other: one that is dead has a new holder.
-      if (change_.is_dead(*at) || change_.is_dead(change_.parent(*at))) change_.holders_known = false;
+      if (change_.is_dead(*at) || change_.is_dead(change_.parent(*at)))
+        change_.holders_known = false;
     } else {
       change_.writable_state(*at).parent.store(*at, std::memory_order_relaxed);
       change_.touch(*at);
@@ -160,16 +170,19 @@ NodeId Purge::leave_tree() {
 }
 
 void Purge::unlink(NodeId holder) {
-  for (unsigned level = 0; level <= graph_.state(holder).level && level <= graph_.state(node_).level; ++level) {
+  for (unsigned level = 0;
+       level <= graph_.state(holder).level && level <= graph_.state(node_).level; ++level) {
     std::vector<NodeId> ids = change_.list_ids(holder, level);
     if (std::erase(ids, node_) == 0) continue;
-    write_list(change_.writable_list(holder, level), ids.data(), ids.size(), graph_.capacity(level));
+    write_list(change_.writable_list(holder, level), ids.data(), ids.size(),
+               graph_.capacity(level));
     if (level == 0 && change_.parent(node_) == holder) --change_.writable_state(holder).child_count;
     change_.touch(holder);
   }
 }
 
-// A row older than this node may miss a back-link from it. Even if that was pruned again, it took part in pruning.
+// A row older than this node may miss a back-link from it. Even if that was pruned again, it took
+// part in pruning.
 void Purge::fold_rows_that_need_it() {
   std::vector<std::uint64_t>& rows = change_.dirty_rows;
   while (!rows.empty() && (rows.back() >> 32) < node_) {
@@ -192,8 +205,8 @@ NodeId Purge::lowest_present() {
   return kNodeNone;
 }
 
-// The highest of the living, then the oldest. Where nobody lives, the root: it is never cut off, and whoever is inserted
-// next hangs on the tree.
+// The highest of the living, then the oldest. Where nobody lives, the root: it is never cut off,
+// and whoever is inserted next hangs on the tree.
 NodeId Purge::choose_entry(NodeId root) const {
   if (change_.live_count == 0) return root;
   NodeId best = kNodeNone;
@@ -220,8 +233,10 @@ void Purge::run() {
   for_each_holder([&](NodeId id) { unlink(id); });
   fold_rows_that_need_it();
   const NodeId entry = change_.entry;
-  // A dead entry point may have been cut off with this node, so the first purge of a change looks for a better one.
-  const bool is_lost = entry == node_ || !is_attached(change_, entry) || (is_first && change_.is_dead(entry));
+  // A dead entry point may have been cut off with this node, so the first purge of a change looks
+  // for a better one.
+  const bool is_lost =
+      entry == node_ || !is_attached(change_, entry) || (is_first && change_.is_dead(entry));
   const NodeId next_entry = is_lost ? choose_entry(root != kNodeNone ? root : find_root()) : entry;
   change_.purged.insert(node_, 0);
   change_.entry = next_entry;

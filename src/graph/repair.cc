@@ -1,12 +1,12 @@
 // Repair: a node lets go of its dead neighbours and gets others in their place.
 //
-// One call looks at one node. A pass over all nodes that live leaves the dead linked from nowhere but the dead and
-// their parents in the tree; purge.cc then forgets them. The pass is what makes deletion cheap: DELETE itself only
-// writes a mark.
+// One call looks at one node. A pass over all nodes that live leaves the dead linked from nowhere
+// but the dead and their parents in the tree; purge.cc then forgets them. The pass is what makes
+// deletion cheap: DELETE itself only writes a mark.
 //
-// Replacements are the living neighbours of the dead neighbours, as those are what the dead node led to. When a whole
-// region died there are too few, and a search finds what is near now (an absolute floor: ratios per pass erode a graph
-// round by round).
+// Replacements are the living neighbours of the dead neighbours, as those are what the dead node
+// led to. When a whole region died there are too few, and a search finds what is near now (an
+// absolute floor: ratios per pass erode a graph round by round).
 #include <algorithm>
 #include <new>
 #include <string>
@@ -21,9 +21,10 @@ namespace nearlite {
 
 namespace {
 
-// Repaired lists are filled with nearest ones up to this: where lists of an index that only grew stand on average (they
-// go up and down between pruning). Without, 200 rounds of churn halve the degree and cost .02 of recall at ef 16; filled
-// to three quarters, recall is better than fresh, but every step costs a fifth more.
+// Repaired lists are filled with nearest ones up to this: where lists of an index that only grew
+// stand on average (they go up and down between pruning). Without, 200 rounds of churn halve the
+// degree and cost .02 of recall at ef 16; filled to three quarters, recall is better than fresh,
+// but every step costs a fifth more.
 constexpr std::uint32_t filled_size(std::uint32_t capacity) { return capacity * 5 / 8; }
 
 class Repair {
@@ -36,11 +37,13 @@ class Repair {
   [[nodiscard]] bool is_tree_link(NodeId id, unsigned level) const {
     return level == 0 && (change_.parent(node_) == id || change_.parent(id) == node_);
   }
-  // Dead, and not a tree link that is still needed: a parent that could not be replaced, a child with children.
+  // Dead, and not a tree link that is still needed: a parent that could not be replaced, a child
+  // with children.
   [[nodiscard]] bool must_go(NodeId id, unsigned level) const {
     if (!is_dead_(id)) return false;
     if (level > 0) return true;
-    return id != change_.parent(node_) && !(change_.parent(id) == node_ && change_.state(id).child_count > 0);
+    return id != change_.parent(node_) &&
+           !(change_.parent(id) == node_ && change_.state(id).child_count > 0);
   }
   void gather(const std::vector<NodeId>& list, unsigned level);
   void gather_by_search(unsigned level);
@@ -97,7 +100,8 @@ void Repair::rewrite(unsigned level) {
   graph_.kernels->keys(graph_, query, candidates_.data(), count, keys.data());
   for (std::size_t i = 0; i < count; ++i) packed[i] = pack(keys[i], candidates_[i]);
   std::sort(packed.begin(), packed.end());
-  for (std::size_t i = 0; i < count; ++i) is_protected[i] = is_tree_link(id_of(packed[i]), level) ? 1 : 0;
+  for (std::size_t i = 0; i < count; ++i)
+    is_protected[i] = is_tree_link(id_of(packed[i]), level) ? 1 : 0;
 
   Selection& selection = scratch_.selection;
   const std::uint32_t capacity = graph_.capacity(level);
@@ -123,13 +127,15 @@ bool Repair::run() {
   }
   for (unsigned level = 0; level <= graph_.state(node_).level; ++level) {
     const std::vector<NodeId> list = change_.list_ids(node_, level);
-    if (std::none_of(list.begin(), list.end(), [&](NodeId id) { return must_go(id, level); })) continue;
+    if (std::none_of(list.begin(), list.end(), [&](NodeId id) { return must_go(id, level); }))
+      continue;
     rewrite(level);
     changed = true;
   }
   if (changed) {
     std::uint32_t children = 0;
-    for (const NodeId id : change_.list_ids(node_, 0)) children += change_.parent(id) == node_ ? 1 : 0;
+    for (const NodeId id : change_.list_ids(node_, 0))
+      children += change_.parent(id) == node_ ? 1 : 0;
     change_.writable_state(node_).child_count = static_cast<std::uint8_t>(children);
   }
   // A row that misses back-links of a dead node could not be replayed once that node's row is gone.

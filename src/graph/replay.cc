@@ -14,7 +14,8 @@ Status damaged(NodeId id, const char* what) {
 namespace {
 
 // Strictly ascending, without the node itself, all in [1, last], all on this level.
-bool is_list(const Graph& graph, const std::vector<NodeId>& list, NodeId id, unsigned level, NodeId last) {
+bool is_list(const Graph& graph, const std::vector<NodeId>& list, NodeId id, unsigned level,
+             NodeId last) {
   NodeId before = kNodeNone;
   for (const NodeId entry : list) {
     if (entry <= before || entry > last || entry == id) return false;
@@ -31,20 +32,26 @@ Status check_row(const Graph& graph, const NodeRecord& row) {
   if (row.id == kNodeNone || row.id > kNodeIdMax) return damaged(row.id, "impossible id");
   const unsigned level_count = graph.level_of(row.id) + 1;
   if (row.own.size() != level_count) return damaged(row.id, "wrong number of levels");
-  if (!row.links.empty() && row.links.size() != level_count) return damaged(row.id, "wrong number of current levels");
+  if (!row.links.empty() && row.links.size() != level_count)
+    return damaged(row.id, "wrong number of current levels");
   if (row.as_of < row.id || row.as_of > kNodeIdMax) return damaged(row.id, "as_of out of range");
   if (row.parent > row.as_of) return damaged(row.id, "parent out of range");
   for (unsigned level = 0; level < level_count; ++level) {
     // m by choice, and the parent on level 0.
-    if (row.own[level].size() > m + (level == 0 ? 1U : 0U)) return damaged(row.id, "too many own links");
-    if (!is_list(graph, row.own[level], row.id, level, row.id - 1)) return damaged(row.id, "impossible own link");
+    if (row.own[level].size() > m + (level == 0 ? 1U : 0U))
+      return damaged(row.id, "too many own links");
+    if (!is_list(graph, row.own[level], row.id, level, row.id - 1))
+      return damaged(row.id, "impossible own link");
     if (row.links.empty()) continue;
-    if (row.links[level].size() > (level == 0 ? 2 * m : m)) return damaged(row.id, "too many links");
-    if (!is_list(graph, row.links[level], row.id, level, row.as_of)) return damaged(row.id, "impossible link");
+    if (row.links[level].size() > (level == 0 ? 2 * m : m))
+      return damaged(row.id, "too many links");
+    if (!is_list(graph, row.links[level], row.id, level, row.as_of))
+      return damaged(row.id, "impossible link");
   }
   if (row.parent != kNodeNone && row.parent != row.id) {
     const std::vector<NodeId>& list = base_of(row)[0];
-    if (!std::binary_search(list.begin(), list.end(), row.parent)) return damaged(row.id, "no link to the parent");
+    if (!std::binary_search(list.begin(), list.end(), row.parent))
+      return damaged(row.id, "no link to the parent");
   }
   return {};
 }

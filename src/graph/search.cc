@@ -1,4 +1,5 @@
-// The search call: entry point, descent, walk of level 0. The loops themselves are in search_loop.inl.
+// The search call: entry point, descent, walk of level 0. The loops themselves are in
+// search_loop.inl.
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -42,11 +43,13 @@ WalkView published_view(const Graph::Impl& graph) noexcept {
   return view;
 }
 
-std::uint64_t nearest_entry(const WalkView& view, const QueryCode& query, unsigned to_level) noexcept {
+std::uint64_t nearest_entry(const WalkView& view, const QueryCode& query,
+                            unsigned to_level) noexcept {
   const Graph::Impl& graph = *view.graph;
   std::uint32_t key = 0;
   graph.kernels->keys(graph, query, &view.entry, 1, &key);
-  return graph.kernels->descend(view, query, graph.state(view.entry).level, to_level, pack(key, view.entry));
+  return graph.kernels->descend(view, query, graph.state(view.entry).level, to_level,
+                                pack(key, view.entry));
 }
 
 SearchContext::SearchContext() : impl_(std::make_unique<Impl>()) {}
@@ -54,8 +57,9 @@ SearchContext::~SearchContext() = default;
 SearchContext::SearchContext(SearchContext&&) noexcept = default;
 SearchContext& SearchContext::operator=(SearchContext&&) noexcept = default;
 
-Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change, const QueryCode& query,
-                                          std::uint32_t ef, SearchContext& context) {
+Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change,
+                                          const QueryCode& query, std::uint32_t ef,
+                                          SearchContext& context) {
   const WalkView view = change != nullptr ? change->impl().view() : published_view(graph.impl());
   if (view.entry == kNodeNone) return std::span<const Candidate>();
   const std::uint32_t width = std::clamp<std::uint32_t>(ef, 1, kEfMax);

@@ -1,19 +1,24 @@
-// The search loop. Included once per SIMD target, inside the target's region and namespace; everything here is a
-// template over the kind of code, whose kernel is inlined. Calls no library code that is not a builtin.
+// The search loop. Included once per SIMD target, inside the target's region and namespace;
+// everything here is a template over the kind of code, whose kernel is inlined. Calls no library
+// code that is not a builtin.
 //
-// A walk keeps the best `ef` nodes met in one sorted array. In each round the two best that were not expanded yet
-// are expanded: their unvisited neighbours are gathered first, then fetched, then compared four at a time. Two at
-// once hides more of the memory latency than one and gains recall (performance.md); the result of a round does not
-// depend on the order of the neighbours, because the array always holds the smallest of all that were offered.
+// A walk keeps the best `ef` nodes met in one sorted array. In each round the two best that were
+// not expanded yet are expanded: their unvisited neighbours are gathered first, then fetched, then
+// compared four at a time. Two at once hides more of the memory latency than one and gains recall
+// (performance.md); the result of a round does not depend on the order of the neighbours, because
+// the array always holds the smallest of all that were offered.
 
-// How far ahead codes are fetched, in cache lines: L2 has room for about 48 outstanding misses, and more only wait.
+// How far ahead codes are fetched, in cache lines: L2 has room for about 48 outstanding misses, and
+// more only wait.
 inline constexpr std::size_t kPrefetchLines = 128;
 
 template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE void prefetch_code(const Graph::Impl& graph, NodeId id, std::size_t code_bytes) {
+NEARLITE_ALWAYS_INLINE void prefetch_code(const Graph::Impl& graph, NodeId id,
+                                          std::size_t code_bytes) {
   const std::byte* code = graph.code(id);
   __builtin_prefetch(&graph.info(id), 0, 2);
-  for (std::size_t at = 0; at < code_bytes; at += 64) __builtin_prefetch(code + at, 0, 2);  // into L2
+  for (std::size_t at = 0; at < code_bytes; at += 64)
+    __builtin_prefetch(code + at, 0, 2);  // into L2
 }
 
 NEARLITE_ALWAYS_INLINE void prefetch_list(const Graph::Impl& graph, NodeId id, unsigned level) {
@@ -24,8 +29,8 @@ NEARLITE_ALWAYS_INLINE void prefetch_list(const Graph::Impl& graph, NodeId id, u
 
 /// Four consecutive ids, or fewer at the end.
 template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids,
-                                    std::size_t count, std::uint32_t* out) {
+NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& query,
+                                    const NodeId* ids, std::size_t count, std::uint32_t* out) {
   const CodeFormat& format = graph.options.format;
   if (count >= 4) {
     const std::byte* codes[4];
@@ -43,8 +48,8 @@ NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& q
 }
 
 template <CodeKind kind>
-void compare_all(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids, std::size_t count,
-                 std::uint32_t* out) noexcept {
+void compare_all(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids,
+                 std::size_t count, std::uint32_t* out) noexcept {
   const std::size_t code_bytes = graph.options.format.code_bytes;
   const std::size_t ahead = code_bytes < kPrefetchLines * 16 ? kPrefetchLines * 64 / code_bytes : 4;
   const std::size_t first = count < ahead ? count : ahead;
@@ -63,19 +68,24 @@ NEARLITE_ALWAYS_INLINE const Link* list_of(const WalkView& view, NodeId id, unsi
   if constexpr (patched) {
     const std::uint32_t index = find_id(view.slots, view.slot_mask, id);
     if (index != kIdMissing && view.patches[index] != nullptr) {
-      const std::size_t offset = level == 0 ? 0 : graph.capacity0 + std::size_t{level - 1} * graph.options.m;
+      const std::size_t offset =
+          level == 0 ? 0 : graph.capacity0 + std::size_t{level - 1} * graph.options.m;
       return view.patches[index] + offset;
     }
   }
   return graph.list(id, level);
 }
 
-NEARLITE_ALWAYS_INLINE NodeId read_link(const Link& link) { return link.load(std::memory_order_acquire); }
+NEARLITE_ALWAYS_INLINE NodeId read_link(const Link& link) {
+  return link.load(std::memory_order_acquire);
+}
 
-/// Appends the neighbours of `id` that were not visited to scratch.gathered, marks them, returns the new count.
+/// Appends the neighbours of `id` that were not visited to scratch.gathered, marks them, returns
+/// the new count.
 template <bool patched>
-NEARLITE_ALWAYS_INLINE std::size_t gather(const WalkView& view, NodeId id, unsigned level, NodeId* gathered,
-                                          std::size_t count, std::uint64_t* visited, std::uint32_t* touched,
+NEARLITE_ALWAYS_INLINE std::size_t gather(const WalkView& view, NodeId id, unsigned level,
+                                          NodeId* gathered, std::size_t count,
+                                          std::uint64_t* visited, std::uint32_t* touched,
                                           std::size_t& touched_count) {
   const Link* list = list_of<patched>(view, id, level);
   const std::uint32_t capacity = view.graph->capacity(level);
@@ -97,8 +107,8 @@ NEARLITE_ALWAYS_INLINE std::size_t gather(const WalkView& view, NodeId id, unsig
 }
 
 /// Puts `packed` in its place if it is among the best; returns the place, or `size` when it is not.
-NEARLITE_ALWAYS_INLINE std::uint32_t insert_sorted(std::uint64_t* pool, std::uint32_t& size, std::uint32_t ef,
-                                                   std::uint64_t packed) {
+NEARLITE_ALWAYS_INLINE std::uint32_t insert_sorted(std::uint64_t* pool, std::uint32_t& size,
+                                                   std::uint32_t ef, std::uint64_t packed) {
   if (size == ef && packed > pool[size - 1]) return size;
   std::uint32_t low = 0;
   for (std::uint32_t length = size; length > 0;) {
@@ -139,7 +149,8 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
       if ((pool[cursor] & 1) != 0) continue;
       pool[cursor] |= 1;
       ++expanded;
-      count = gather<patched>(view, id_of(pool[cursor]), level, gathered, count, visited, touched, touched_count);
+      count = gather<patched>(view, id_of(pool[cursor]), level, gathered, count, visited, touched,
+                              touched_count);
     }
     if (expanded == 0) break;
     const std::size_t first = count < ahead ? count : ahead;
@@ -153,7 +164,8 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
       const std::size_t end = count - i < 4 ? count - i : 4;
       for (std::size_t j = 0; j < end; ++j) {
         const std::uint32_t place = insert_sorted(pool, size, ef, pack(keys[j], gathered[i + j]));
-        if (place <= cursor + 1) prefetch_list(graph, gathered[i + j], level);  // among the next to be expanded
+        if (place <= cursor + 1)
+          prefetch_list(graph, gathered[i + j], level);  // among the next to be expanded
         if (place < cursor) cursor = place;
       }
     }

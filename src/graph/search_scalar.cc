@@ -25,4 +25,3 @@ const GraphKernels& graph_kernels(CodeKind kind) noexcept {
 }
 
 }  // namespace nearlite::scalar
-

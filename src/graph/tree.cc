@@ -9,8 +9,8 @@ namespace nearlite {
 
 namespace {
 
-// Ordered by key, equals by a hash: among thousands of equal vectors any other order would try the same full nodes
-// again for every insert.
+// Ordered by key, equals by a hash: among thousands of equal vectors any other order would try the
+// same full nodes again for every insert.
 struct Place {
   std::uint32_t key = 0;
   std::uint32_t order = 0;
@@ -53,7 +53,8 @@ void children_of(const GraphChange::Impl& change, NodeId id, std::vector<NodeId>
     if (change.parent(entry) == id) children.push_back(entry);
   }
   std::uint32_t index = change.placed.empty() ? kIdMissing : change.placed_latest.find(id);
-  for (; index != kIdMissing; index = change.placed[index].next) children.push_back(change.placed[index].id);
+  for (; index != kIdMissing; index = change.placed[index].next)
+    children.push_back(change.placed[index].id);
 }
 
 // What a search for room below a node met.
@@ -63,8 +64,9 @@ struct RoomSearch {
   std::vector<NodeId> full;       ///< not dead, without room, nearest first
 };
 
-// A search for a parent of `node`: nearest first below `start`, itself included, outside the subtree of `avoid`. Ends
-// at the first node that is not dead and has room; a leaf always has. `published_only`: no node of this change.
+// A search for a parent of `node`: nearest first below `start`, itself included, outside the
+// subtree of `avoid`. Ends at the first node that is not dead and has room; a leaf always has.
+// `published_only`: no node of this change.
 struct RoomQuery {
   NodeId node = kNodeNone;
   NodeId start = kNodeNone;
@@ -104,9 +106,11 @@ RoomSearch find_room(const GraphChange::Impl& change, const RoomQuery& wanted) {
   return result;
 }
 
-// A full node below which nobody lives, outside the subtree of `node`: one of its dead children can be let go,
-// because all that hangs on it waits for its purge. Returns the node, which then has room.
-NodeId make_room(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, const std::vector<NodeId>& full) {
+// A full node below which nobody lives, outside the subtree of `node`: one of its dead children can
+// be let go, because all that hangs on it waits for its purge. Returns the node, which then has
+// room.
+NodeId make_room(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead,
+                 const std::vector<NodeId>& full) {
   const auto is_above = [&](NodeId ancestor, NodeId id) {
     for (NodeId at = above(change, id); at != kNodeNone; at = above(change, at)) {
       if (at == ancestor) return true;
@@ -115,9 +119,11 @@ NodeId make_room(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead
   };
   for (const NodeId id : full) {
     if (change.is_new(id)) continue;
-    if (std::any_of(full.begin(), full.end(), [&](NodeId other) { return is_above(id, other); })) continue;
+    if (std::any_of(full.begin(), full.end(), [&](NodeId other) { return is_above(id, other); }))
+      continue;
     for (const NodeId child : change.list_ids(id, 0)) {
-      if (change.parent(child) != id || !is_dead(child) || child == node || is_above(child, node)) continue;
+      if (change.parent(child) != id || !is_dead(child) || child == node || is_above(child, node))
+        continue;
       Link* list = change.writable_list(id, 0);
       std::vector<NodeId> ids = change.list_ids(id, 0);
       std::erase(ids, child);
@@ -130,8 +136,8 @@ NodeId make_room(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead
   return kNodeNone;
 }
 
-// The last node on the way up from `id` that its ancestors still lead to: cut-off parts of the tree are dead, but a
-// node may have no other candidates. kNodeNone when even the top was cut off.
+// The last node on the way up from `id` that its ancestors still lead to: cut-off parts of the tree
+// are dead, but a node may have no other candidates. kNodeNone when even the top was cut off.
 NodeId attached_above(const GraphChange::Impl& change, NodeId id) {
   NodeId attached = id;
   NodeId at = id;
@@ -165,7 +171,8 @@ NodeId find_root(const GraphChange::Impl& change) {
 
 }  // namespace
 
-NodeId choose_parent(const GraphChange::Impl& change, NodeId node, std::span<const std::uint64_t> candidates) {
+NodeId choose_parent(const GraphChange::Impl& change, NodeId node,
+                     std::span<const std::uint64_t> candidates) {
   const DeadTest is_dead{&change, true, 0};
   NodeId start = id_of(candidates.front());
   if (!is_dead(start)) {
@@ -204,8 +211,10 @@ void make_root(GraphChange::Impl& change, NodeId node) {
   }
 }
 
-bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead, PruneScratch& scratch) {
-  // Cut off, so dead, though perhaps not yet at the commit that `is_dead` looks at: nobody needs it.
+bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest& is_dead,
+                         PruneScratch& scratch) {
+  // Cut off, so dead, though perhaps not yet at the commit that `is_dead` looks at: nobody needs
+  // it.
   if (!is_attached(change, node)) return false;
   const NodeId old_parent = change.parent(node);
   NodeId ancestor = old_parent;
@@ -216,7 +225,8 @@ bool replace_dead_parent(GraphChange::Impl& change, NodeId node, const DeadTest&
   }
   RoomSearch room;
   // From the ancestor, or where that fails (all full, their leaves dead) from further up.
-  for (NodeId from = ancestor; room.found == kNodeNone && from != kNodeNone; from = above(change, from)) {
+  for (NodeId from = ancestor; room.found == kNodeNone && from != kNodeNone;
+       from = above(change, from)) {
     room = find_room(change, {node, from, node, is_dead, true});
   }
   NodeId parent = room.found;
@@ -233,11 +243,13 @@ void move_out(GraphChange::Impl& change, NodeId node, NodeId root, PruneScratch&
   const DeadTest is_dead{&change, true, 0};
   NodeId parent = kNodeNone;
   for (const bool published_only : {true, false}) {
-    const RoomSearch room = find_room(change, {node, root, change.parent(node), is_dead, published_only});
+    const RoomSearch room =
+        find_room(change, {node, root, change.parent(node), is_dead, published_only});
     parent = room.found != kNodeNone ? room.found : room.found_dead;
     if (parent != kNodeNone) break;
   }
-  // Outside the subtree there is the parent's own parent at least, which loses a child or has another leaf below it.
+  // Outside the subtree there is the parent's own parent at least, which loses a child or has
+  // another leaf below it.
   NEARLITE_ASSERT(parent != kNodeNone);
   if (parent != kNodeNone) set_parent(change, node, parent, scratch);
 }

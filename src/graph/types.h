@@ -1,7 +1,7 @@
 // The words of the graph layer: node ids, the content of a link row, search candidates.
 //
-// A node is one vector of one index. The graph knows nothing of rows, files or SQL: it holds codes and
-// neighbour lists in memory, and says what to write.
+// A node is one vector of one index. The graph knows nothing of rows, files or SQL: it holds codes
+// and neighbour lists in memory, and says what to write.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ inline constexpr std::uint32_t kMMin = 2;
 inline constexpr std::uint32_t kMMax = 128;
 inline constexpr std::uint32_t kEfMax = 100'000;
 
-/// Neighbour lists of one node, level 0 first; each sorted ascending by id, without duplicates or self.
+/// Neighbour lists of one node, level 0 first; each sorted ascending by id, without duplicates or
+/// self.
 using LevelLists = std::vector<std::vector<NodeId>>;
 
 /// What a row of <table>_links says of one node.
@@ -44,9 +45,9 @@ struct Candidate {
 };
 
 struct GraphOptions {
-  std::uint32_t m = 16;                  ///< neighbours per node above level 0; level 0 has 2 m
-  std::uint32_t ef_construction = 200;   ///< width of the search at insert
-  std::uint64_t seed = 0;                ///< decides levels
+  std::uint32_t m = 16;                 ///< neighbours per node above level 0; level 0 has 2 m
+  std::uint32_t ef_construction = 200;  ///< width of the search at insert
+  std::uint64_t seed = 0;               ///< decides levels
   CodeFormat format;
 };
 

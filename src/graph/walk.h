@@ -1,8 +1,10 @@
-// The hot loops of the graph layer as function pointers, one set per kind of code and SIMD target. The loops are in
-// search_loop.inl and neighbors_loop.inl; search_scalar.cc, search_avx2.cc and search_avx512.cc compile them. The
-// choice is made once per graph, never per distance: a loop contains its kernel.
+// The hot loops of the graph layer as function pointers, one set per kind of code and SIMD target.
+// The loops are in search_loop.inl and neighbors_loop.inl; search_scalar.cc, search_avx2.cc and
+// search_avx512.cc compile them. The choice is made once per graph, never per distance: a loop
+// contains its kernel.
 //
-// A candidate is packed as key << 32 | id << 1 | expanded, so that comparing integers orders by (key, id).
+// A candidate is packed as key << 32 | id << 1 | expanded, so that comparing integers orders by
+// (key, id).
 #pragma once
 
 #include <cstddef>
@@ -28,10 +30,12 @@ namespace nearlite {
 struct WalkView {
   const Graph::Impl* graph = nullptr;
   NodeId entry = kNodeNone;
-  NodeId limit = kNodeNone;             ///< ids above are ignored: published after the walk began, or not linked
-  const IdSlot* slots = nullptr;        ///< null without a change
+  NodeId limit =
+      kNodeNone;  ///< ids above are ignored: published after the walk began, or not linked
+  const IdSlot* slots = nullptr;  ///< null without a change
   std::uint32_t slot_mask = 0;
-  const Link* const* patches = nullptr;  ///< by slot value: lists of level 0, 1, … in a row; null = unchanged
+  const Link* const* patches =
+      nullptr;  ///< by slot value: lists of level 0, 1, … in a row; null = unchanged
 };
 
 /// 64-byte aligned memory that grows and keeps its content undefined.
@@ -66,39 +70,44 @@ struct WalkScratch {
   std::vector<NodeId> gathered;        ///< unvisited neighbours of this round
 };
 
-/// The diversity heuristic (Malkov & Yashunin 2018, algorithm 4): input and output of one selection.
+/// The diversity heuristic (Malkov & Yashunin 2018, algorithm 4): input and output of one
+/// selection.
 struct Selection {
   /// Grows the buffers: `kept_max` is the most that can be kept, protected ones included.
   void prepare(const Graph::Impl& graph, std::uint32_t kept_limit);
 
-  NodeId center = kNodeNone;                     ///< whose list is chosen
-  const std::uint64_t* candidates = nullptr;     ///< packed, ascending, without the centre
-  const std::uint8_t* is_protected = nullptr;    ///< per candidate: keep it whatever it costs; null = none
+  NodeId center = kNodeNone;                  ///< whose list is chosen
+  const std::uint64_t* candidates = nullptr;  ///< packed, ascending, without the centre
+  const std::uint8_t* is_protected =
+      nullptr;  ///< per candidate: keep it whatever it costs; null = none
   std::uint32_t candidate_count = 0;
-  std::uint32_t kept_max = 0;                    ///< protected ones count, but are kept beyond it
-  std::uint32_t fill_to = 0;                     ///< discarded ones are taken back up to this many
+  std::uint32_t kept_max = 0;  ///< protected ones count, but are kept beyond it
+  std::uint32_t fill_to = 0;   ///< discarded ones are taken back up to this many
 
   std::uint32_t kept_count = 0;
-  std::vector<NodeId> kept;                      ///< the first kept_count are the result, in no useful order
+  std::vector<NodeId> kept;  ///< the first kept_count are the result, in no useful order
   std::vector<NodeId> discarded;
   std::vector<const std::byte*> kept_codes;
   std::vector<CodeInfo> kept_infos;
   CodeBuffer query;
 };
 
-/// Equal codes in one list (key 0 to the centre): more would push out all links that lead elsewhere.
+/// Equal codes in one list (key 0 to the centre): more would push out all links that lead
+/// elsewhere.
 inline constexpr std::uint32_t kEqualCodesMax = 2;
 
 struct GraphKernels {
-  /// Best-first search on one level from `start`; fills scratch.pool (prepared). Result: the ef nearest met.
+  /// Best-first search on one level from `start`; fills scratch.pool (prepared). Result: the ef
+  /// nearest met.
   void (*walk)(const WalkView& view, const QueryCode& query, unsigned level, std::uint64_t start,
                WalkScratch& scratch) noexcept;
-  /// Greedy descent on levels from > level > to, from `start` (packed); returns the nearest node met.
+  /// Greedy descent on levels from > level > to, from `start` (packed); returns the nearest node
+  /// met.
   std::uint64_t (*descend)(const WalkView& view, const QueryCode& query, unsigned from, unsigned to,
                            std::uint64_t start) noexcept;
   /// out[i] = key of ids[i].
-  void (*keys)(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids, std::size_t count,
-               std::uint32_t* out) noexcept;
+  void (*keys)(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids,
+               std::size_t count, std::uint32_t* out) noexcept;
   void (*select)(const Graph::Impl& graph, Selection& selection) noexcept;
   /// The code of a node as a query; `buffer` is 64-byte aligned and code_bytes long, used or not.
   QueryCode (*prepare)(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexcept;

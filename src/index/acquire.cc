@@ -73,6 +73,7 @@ Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot) {
             slot_->replace(cache, nullptr);  // it may be half changed: never patch, drop
             if (caught_up.status().code() != Code::kCorruption) return caught_up.status();
             // The cache may come from an image that does not fit the rows, which decide.
+            ++load_count_;
             NEARLITE_ASSIGN(auto loaded, load_cache(*store_, options_, snapshot));
             slot_->replace(nullptr, std::move(loaded));
             break;
@@ -85,6 +86,7 @@ Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot) {
     }
     if (replace) {
       // A cache that did not fit may come from the side file: then the rows decide.
+      if (cache) ++load_count_;
       NEARLITE_ASSIGN(auto loaded,
                       cache ? load_cache(*store_, options_, snapshot) : load(snapshot));
       slot_->replace(cache, std::move(loaded));

@@ -169,14 +169,14 @@ Result<bool> Cache::catch_up(Store& store, const IndexOptions& options,
         delta.dead.emplace_back(seq, id);
         return Status();
       }));
-  // A purge takes several commits, in which the floor need not rise, so the count of the dead tells.
+  // A purge takes several commits, in which the floor need not rise, so the count of the dead
+  // tells.
   delta.is_purged = from.dead_count + delta.dead.size() != snapshot.dead_count;
   if (delta.is_purged) {
-    NEARLITE_TRY(
-        store.scan_dead(0, from.seq, UINT64_MAX, [&](std::uint64_t, NodeId id) {
-          delta.not_purged.insert(id);
-          return Status();
-        }));
+    NEARLITE_TRY(store.scan_dead(0, from.seq, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+      delta.not_purged.insert(id);
+      return Status();
+    }));
   }
   if (!delta.quantizer && snapshot.max_node_id > 0) {
     NEARLITE_ASSIGN(delta.quantizer, load_quantizer(store, options));

@@ -60,8 +60,8 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   if (request.k == 0) return std::vector<Hit>();
   if (write_ && write_->stale && write_->poison.empty()) NEARLITE_TRY(resync());
   const bool own = write_ && !write_->stale;
-  // A poisoned transaction can only be rolled back; until then its rows may be half written, and nothing of them may
-  // get into a shared cache (INVARIANT C3).
+  // A poisoned transaction can only be rolled back; until then its rows may be half written, and
+  // nothing of them may get into a shared cache (INVARIANT C3).
   if (request.exact || (write_ && !write_->poison.empty())) {
     last_path_ = SearchPath::kExact;
     return search_exact(request);

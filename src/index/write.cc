@@ -35,7 +35,8 @@ Status Index::begin_write() {
   write->next = write->base;
   write->next_id = write->base.max_node_id + 1;
   write_ = std::move(write);
-  // Nothing, unless this transaction wrote before and we lost track of it: then ids must not be given twice.
+  // Nothing, unless this transaction wrote before and we lost track of it: then ids must not be
+  // given twice.
   if (Status status = read_back(); !status.ok()) {
     write_.reset();
     return status;

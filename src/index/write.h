@@ -24,8 +24,8 @@ struct Index::Write {
   std::unique_ptr<GraphChange> change;
   std::vector<Pending> pending;  // inserted by this transaction and alive, ascending by id
   std::set<NodeId> dead;         // published (or already linked) nodes deleted by this transaction
-  // Those of `dead` that were deleted after a sync: their rows have the seq after that of the record
-  // which is written already, so that resync() can tell them from those it covers.
+  // Those of `dead` that were deleted after a sync: their rows have the seq after that of the
+  // record which is written already, so that resync() can tell them from those it covers.
   std::vector<NodeId> late_dead;
   NodeId next_id = 1;
   NodeId written_max = kNodeNone;   // new nodes up to here have their rows

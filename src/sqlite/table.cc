@@ -350,7 +350,8 @@ Status Table::destroy() {
     return execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_);
   };
   if (Status status = drop(); !status.ok()) {
-    // Another statement may be running (SQLITE_LOCKED): the table stays, with what the transaction has written.
+    // Another statement may be running (SQLITE_LOCKED): the table stays, with what the transaction
+    // has written.
     rollback_to();
     return status;
   }

@@ -83,9 +83,9 @@ struct VectorLayout {
   }
 };
 
-/// Slots a block: the smallest block of at least 2 KiB whose pages are nearly full, else the one that leaves least of
-/// them empty, up to 32 KiB (a blob of P bytes keeps a local part in its leaf and fills overflow pages of
-/// page_size - 4 bytes; SQLite file format, section 1.6).
+/// Slots a block: the smallest block of at least 2 KiB whose pages are nearly full, else the one
+/// that leaves least of them empty, up to 32 KiB (a blob of P bytes keeps a local part in its leaf
+/// and fills overflow pages of page_size - 4 bytes; SQLite file format, section 1.6).
 VectorLayout choose_vector_layout(std::uint32_t vector_bytes, std::uint32_t page_size);
 
 /// Writes a slot (slot_bytes() long). `vector.size()` == layout.vector_bytes.

@@ -1,7 +1,8 @@
-// Recall of the graph layer, measured on its own terms: the truth is comparison of codes with all codes. What
-// quantisation loses is measured elsewhere.
+// Recall of the graph layer, measured on its own terms: the truth is comparison of codes with all
+// codes. What quantisation loses is measured elsewhere.
 //
-// The floors are far below what is measured (each test says it), so that a failure means a fault, not bad luck.
+// The floors are far below what is measured (each test says it), so that a failure means a fault,
+// not bad luck.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -11,7 +12,9 @@
 namespace nearlite {
 namespace {
 
-std::vector<TestCode> draw(ClusteredVectors& source, std::size_t count) { return encode_many(source, count); }
+std::vector<TestCode> draw(ClusteredVectors& source, std::size_t count) {
+  return encode_many(source, count);
+}
 
 // Every live node is found by its own vector.
 std::size_t count_lost(Churn& churn, std::uint32_t ef) {
@@ -70,13 +73,15 @@ TEST(Recall, InTightClustersEveryNodeFindsItself) {
       }
       Churn churn(graph_options(384));
       churn.commit(codes, {});
-      EXPECT_EQ(count_lost(churn, 64), 0U) << "spread " << spread << (in_order ? ", cluster by cluster" : ", mixed");
+      EXPECT_EQ(count_lost(churn, 64), 0U)
+          << "spread " << spread << (in_order ? ", cluster by cluster" : ", mixed");
       EXPECT_EQ(churn.count_without_links_in(), 0U);
     }
   }
 }
 
-// 200 rounds of one percent deleted and inserted, a repair pass every 20 rounds: two full turnovers.
+// 200 rounds of one percent deleted and inserted, a repair pass every 20 rounds: two full
+// turnovers.
 TEST(Recall, SurvivesChurn) {
   NEARLITE_SEEDED(seed, 64);
   std::mt19937_64 random(seed);
@@ -112,7 +117,8 @@ TEST(Recall, WithThreeQuartersDeleted) {
   churn.commit(draw(source, 10'000), {});
   const std::vector<TestCode> queries = draw(source, 300);
   churn.commit({}, churn.some_live(random, 7500));
-  // A quarter of what a search returns lives: four times the width for the same number of candidates.
+  // A quarter of what a search returns lives: four times the width for the same number of
+  // candidates.
   const double before = churn.recall(queries, 256);
   churn.repair_and_purge(10);
   const double after = churn.recall(queries, 64);

@@ -1,4 +1,4 @@
-"""hnsw_snapshot and hnsw_restore: the graph as a byte stream, and a table hnsw_snapshot(id, data)."""
+"""hnsw_snapshot and hnsw_restore: the graph as bytes, and a table hnsw_snapshot(id, data)."""
 
 import json
 import random

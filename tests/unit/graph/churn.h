@@ -1,4 +1,5 @@
-// Plays the index layer over time: inserts, deletes, repair passes and purges, one commit at a time.
+// Plays the index layer over time: inserts, deletes, repair passes and purges, one commit at a
+// time.
 #pragma once
 
 #include <map>
@@ -10,7 +11,9 @@ namespace nearlite {
 
 class Churn {
  public:
-  explicit Churn(const GraphOptions& options) : graph_(make_graph(options)) { codes_.emplace_back(); }
+  explicit Churn(const GraphOptions& options) : graph_(make_graph(options)) {
+    codes_.emplace_back();
+  }
 
   Graph& graph() { return *graph_; }
   [[nodiscard]] const std::set<NodeId>& live() const { return live_; }
@@ -42,7 +45,8 @@ class Churn {
     const NodeId last = graph_->max_id();
     for (unsigned i = 0; i < commits; ++i) {
       GraphChange change(*graph_);
-      for (NodeId id = 1 + last / commits * i; id <= (i + 1 == commits ? last : last / commits * (i + 1)); ++id) {
+      for (NodeId id = 1 + last / commits * i;
+           id <= (i + 1 == commits ? last : last / commits * (i + 1)); ++id) {
         if (!graph_->is_present(id)) continue;
         const std::uint64_t seq = graph_->delete_seq(id);
         if (seq != 0 && seq <= dead_as_of) continue;
@@ -71,7 +75,8 @@ class Churn {
     return ids;
   }
 
-  /// Share of the true nearest k live nodes among the first k live ones that a search of width ef returns.
+  /// Share of the true nearest k live nodes among the first k live ones that a search of width ef
+  /// returns.
   double recall(const std::vector<TestCode>& queries, std::uint32_t ef, std::size_t k = 10) {
     const std::vector<NodeId> ids(live_.begin(), live_.end());
     const std::vector<TestCode> codes(codes_.begin() + 1, codes_.end());

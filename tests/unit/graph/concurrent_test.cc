@@ -1,5 +1,5 @@
-// Readers search while one thread changes the graph. Meant for the thread sanitizer; elsewhere it checks that what
-// readers get makes sense: ordered, and with the node whose vector was asked for.
+// Readers search while one thread changes the graph. Meant for the thread sanitizer; elsewhere it
+// checks that what readers get makes sense: ordered, and with the node whose vector was asked for.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -99,10 +99,12 @@ class Writer {
     options.parallel_threshold = 8;
     check_ok(change.link(options));
     for (NodeId at = 1; repairs && at <= graph_.max_id(); ++at) {
-      if (graph_.is_present(at) && graph_.delete_seq(at) == 0) check_ok(change.repair(at, seq_).status());
+      if (graph_.is_present(at) && graph_.delete_seq(at) == 0)
+        check_ok(change.repair(at, seq_).status());
     }
     for (NodeId at = 1; purges && at <= graph_.max_id(); ++at) {
-      if (!graph_.is_present(at) || graph_.delete_seq(at) == 0 || graph_.delete_seq(at) >= seq_) continue;
+      if (!graph_.is_present(at) || graph_.delete_seq(at) == 0 || graph_.delete_seq(at) >= seq_)
+        continue;
       check_ok(change.purge(at));
       commit.purged.push_back(at);
     }
@@ -133,7 +135,8 @@ class Writer {
 
 // Commits of all kinds; `each` gets every one of them.
 template <class Each>
-void write_history(Graph& graph, const std::vector<TestCode>& codes, std::uint64_t seed, Each&& each) {
+void write_history(Graph& graph, const std::vector<TestCode>& codes, std::uint64_t seed,
+                   Each&& each) {
   std::mt19937_64 random(seed);
   Writer writer(graph, codes);
   for (int round = 0; round < 120; ++round) {
@@ -168,7 +171,8 @@ TEST(Concurrent, ReadersSearchWhileTheGraphFollowsAnother) {
   write_history(*leader, codes, seed, [&](Commit commit) {
     std::sort(commit.changed.begin(), commit.changed.end(),
               [](const NodeRecord& a, const NodeRecord& b) { return a.id < b.id; });
-    for (NodeId id = graph->max_id() + 1; id <= commit.max_id; ++id) write_node(*graph, id, codes[id - 1]);
+    for (NodeId id = graph->max_id() + 1; id <= commit.max_id; ++id)
+      write_node(*graph, id, codes[id - 1]);
     for (const NodeId id : commit.purged) graph->forget(id);
     check_ok(graph->apply(commit.changed, commit.max_id, commit.entry));
     for (const auto& [id, seq] : commit.deleted) graph->set_delete_seq(id, seq);

@@ -1,5 +1,5 @@
-// Codes, graphs and reference answers for the tests of the graph layer. Seeds are printed with failures and replaced
-// by NEARLITE_SEED.
+// Codes, graphs and reference answers for the tests of the graph layer. Seeds are printed with
+// failures and replaced by NEARLITE_SEED.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -30,10 +30,10 @@ inline std::uint64_t test_seed(std::uint64_t seed_default) {
   const std::uint64_t name = ::nearlite::test_seed(seed_default); \
   SCOPED_TRACE("repeat with NEARLITE_SEED=" + std::to_string(name))
 
-#define ASSERT_OK(expr)                                              \
-  do {                                                               \
-    const ::nearlite::Status assert_status = (expr);                 \
-    ASSERT_TRUE(assert_status.ok()) << assert_status.message();      \
+#define ASSERT_OK(expr)                                         \
+  do {                                                          \
+    const ::nearlite::Status assert_status = (expr);            \
+    ASSERT_TRUE(assert_status.ok()) << assert_status.message(); \
   } while (false)
 
 inline void check_ok(const Status& status) { EXPECT_TRUE(status.ok()) << status.message(); }
@@ -54,7 +54,8 @@ inline CodeFormat int8_format(std::uint32_t dim) {
   return format;
 }
 
-inline GraphOptions graph_options(std::uint32_t dim, std::uint32_t m = 16, std::uint32_t ef_construction = 200) {
+inline GraphOptions graph_options(std::uint32_t dim, std::uint32_t m = 16,
+                                  std::uint32_t ef_construction = 200) {
   GraphOptions options;
   options.m = m;
   options.ef_construction = ef_construction;
@@ -86,15 +87,18 @@ inline std::uint32_t key_between(const TestCode& a, const TestCode& b) {
   return key;
 }
 
-/// Unit vectors from a mixture of clusters in a space of few, unequally important dimensions: like embeddings.
+/// Unit vectors from a mixture of clusters in a space of few, unequally important dimensions: like
+/// embeddings.
 class ClusteredVectors {
  public:
-  ClusteredVectors(std::uint64_t seed, std::uint32_t dim, std::size_t clusters, float spread, std::uint32_t rank = 0)
+  ClusteredVectors(std::uint64_t seed, std::uint32_t dim, std::size_t clusters, float spread,
+                   std::uint32_t rank = 0)
       : random_(seed), dim_(dim), rank_(rank != 0 ? rank : std::max(2U, dim / 8)), spread_(spread) {
     basis_.resize(std::size_t{rank_} * dim_);
     for (std::uint32_t r = 0; r < rank_; ++r) {
       const float weight = 1.0f / std::sqrt(1.0f + static_cast<float>(r) * 0.25f);
-      for (std::uint32_t i = 0; i < dim_; ++i) basis_[std::size_t{r} * dim_ + i] = weight * normal_(random_);
+      for (std::uint32_t i = 0; i < dim_; ++i)
+        basis_[std::size_t{r} * dim_ + i] = weight * normal_(random_);
     }
     for (std::size_t c = 0; c < clusters; ++c) centers_.push_back(latent(1.0f));
   }
@@ -103,7 +107,9 @@ class ClusteredVectors {
     const std::vector<float>& center = centers_[random_() % centers_.size()];
     return vector_at(center);
   }
-  std::vector<float> in_cluster(std::size_t cluster) { return vector_at(centers_[cluster % centers_.size()]); }
+  std::vector<float> in_cluster(std::size_t cluster) {
+    return vector_at(centers_[cluster % centers_.size()]);
+  }
 
  private:
   std::vector<float> latent(float scale) {
@@ -141,7 +147,8 @@ class TestQuery {
  public:
   TestQuery(const CodeFormat& format, const TestCode& code) : buffer_(code.bytes.size() + 64) {
     const auto address = reinterpret_cast<std::uintptr_t>(buffer_.data());
-    query_ = prepare_query(format, code.bytes.data(), code.info, buffer_.data() + ((64 - address % 64) % 64));
+    query_ = prepare_query(format, code.bytes.data(), code.info,
+                           buffer_.data() + ((64 - address % 64) % 64));
   }
   [[nodiscard]] const QueryCode& get() const { return query_; }
 
@@ -164,7 +171,8 @@ inline std::unique_ptr<Graph> make_graph(const GraphOptions& options) {
 }
 
 /// Adds codes as ids max_id() + 1, … in one transaction.
-inline void insert_all(Graph& graph, const std::vector<TestCode>& codes, const LinkOptions& options = {}) {
+inline void insert_all(Graph& graph, const std::vector<TestCode>& codes,
+                       const LinkOptions& options = {}) {
   GraphChange change(graph);
   NodeId id = graph.max_id();
   for (const TestCode& code : codes) {
@@ -188,8 +196,9 @@ inline std::vector<NodeId> search_ids(const Graph& graph, const TestCode& code, 
 }
 
 /// The k nearest of `ids` by (key, id), by comparison with all; codes[id - 1] is the code of id.
-inline std::vector<NodeId> exact_ids(const std::vector<TestCode>& codes, const std::vector<NodeId>& ids,
-                                     const TestCode& query, std::size_t k) {
+inline std::vector<NodeId> exact_ids(const std::vector<TestCode>& codes,
+                                     const std::vector<NodeId>& ids, const TestCode& query,
+                                     std::size_t k) {
   std::vector<std::pair<std::uint32_t, NodeId>> all;
   all.reserve(ids.size());
   for (const NodeId id : ids) all.emplace_back(key_between(codes[id - 1], query), id);

@@ -15,7 +15,8 @@ std::string records_of(const GraphChange& change) {
     const Result<NodeRecord> record = change.record(id);
     check_ok(record.status());
     if (!record.ok()) return text;
-    text += std::to_string(id) + " p" + std::to_string(record->parent) + " a" + std::to_string(record->as_of);
+    text += std::to_string(id) + " p" + std::to_string(record->parent) + " a" +
+            std::to_string(record->as_of);
     for (const LevelLists* lists : {&record->own, &record->links}) {
       for (const auto& list : *lists) {
         text += " |";
@@ -34,15 +35,18 @@ TEST(Level, IsAHashOfTheIdWithTheRightFrequencies) {
   for (NodeId id = 1; id <= kCount; ++id) {
     for (unsigned level = 0; level <= graph->level_of(id); ++level) ++at_least[level];
   }
-  EXPECT_NEAR(static_cast<double>(at_least[1]), kCount / 16.0, 1000);    // sigma 242
-  EXPECT_NEAR(static_cast<double>(at_least[2]), kCount / 256.0, 250);   // sigma 62
-  EXPECT_NEAR(static_cast<double>(at_least[3]), kCount / 4096.0, 65);   // sigma 16
+  EXPECT_NEAR(static_cast<double>(at_least[1]), kCount / 16.0, 1000);  // sigma 242
+  EXPECT_NEAR(static_cast<double>(at_least[2]), kCount / 256.0, 250);  // sigma 62
+  EXPECT_NEAR(static_cast<double>(at_least[3]), kCount / 4096.0, 65);  // sigma 16
   // Files depend on these numbers: they may never change.
   std::string levels;
   for (NodeId id = 1; id <= 300; ++id) {
-    if (graph->level_of(id) > 0) levels += std::to_string(id) + ":" + std::to_string(graph->level_of(id)) + " ";
+    if (graph->level_of(id) > 0)
+      levels += std::to_string(id) + ":" + std::to_string(graph->level_of(id)) + " ";
   }
-  EXPECT_EQ(levels, "2:1 9:1 15:1 27:1 58:1 121:2 129:1 143:1 145:1 154:1 156:1 176:1 209:1 224:1 238:1 264:1 268:1 274:1 "
+  EXPECT_EQ(levels,
+            "2:1 9:1 15:1 27:1 58:1 121:2 129:1 143:1 145:1 154:1 156:1 176:1 209:1 224:1 238:1 "
+            "264:1 268:1 274:1 "
             "283:1 299:1 ");
 }
 
@@ -149,6 +153,7 @@ TEST(Link, RemovedNodesAreNeverLinked) {
   EXPECT_FALSE(graph->is_present(100));
   EXPECT_FALSE(graph->is_present(4));
   EXPECT_TRUE(graph->is_present(5));
+  // Attacks INVARIANT G1, INVARIANT G2 and INVARIANT G3: check_graph() looks at every list.
   EXPECT_TRUE(check_graph(*graph, 1).empty());
   SearchContext context;
   for (const NodeId id : search_ids(*graph, codes[3], 100, context)) EXPECT_NE(id % 3, 1U);
@@ -185,7 +190,8 @@ TEST(Link, RejectsIdsThatDoNotAscend) {
 }
 
 TEST(Graph, RejectsParametersOutOfRange) {
-  for (const std::uint32_t m : {0U, 1U, kMMax + 1, 0xFFFF'FFFFU}) EXPECT_FALSE(Graph::make(graph_options(64, m)).ok());
+  for (const std::uint32_t m : {0U, 1U, kMMax + 1, 0xFFFF'FFFFU})
+    EXPECT_FALSE(Graph::make(graph_options(64, m)).ok());
   for (const std::uint32_t m : {kMMin, kMMax}) EXPECT_TRUE(Graph::make(graph_options(64, m)).ok());
   for (const std::uint32_t ef : {0U, kEfMax + 1, 0xFFFF'FFFFU}) {
     EXPECT_FALSE(Graph::make(graph_options(64, 16, ef)).ok());
@@ -210,7 +216,8 @@ TEST(Link, WorksWithTheLargestAndSmallestM) {
   }
 }
 
-// 5,000 equal vectors and 5,000 others: all can be reached, and the others are found as well as without them.
+// 5,000 equal vectors and 5,000 others: all can be reached, and the others are found as well as
+// without them.
 TEST(Link, EqualVectorsIsolateNobody) {
   NEARLITE_SEEDED(seed, 28);
   for (const int order : {0, 1, 2}) {
@@ -235,7 +242,8 @@ TEST(Link, EqualVectorsIsolateNobody) {
       const std::vector<NodeId> found = search_ids(*graph, codes[id - 1], 64, context);
       found_count += std::find(found.begin(), found.end(), id) != found.end() ? 1 : 0;
     }
-    EXPECT_GE(static_cast<double>(found_count), 0.995 * static_cast<double>(other_count)) << "order " << order;
+    EXPECT_GE(static_cast<double>(found_count), 0.995 * static_cast<double>(other_count))
+        << "order " << order;
     const std::vector<NodeId> of_same = search_ids(*graph, same, 10'000, context);
     EXPECT_EQ(of_same.size(), codes.size());
   }

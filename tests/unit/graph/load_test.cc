@@ -1,4 +1,5 @@
-// Loading and catching up from rows that are damaged or hostile: an error, never a crash, never an endless loop.
+// Loading and catching up from rows that are damaged or hostile: an error, never a crash, never an
+// endless loop.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -26,7 +27,8 @@ Rows make_rows(std::size_t count) {
   insert_all(*graph, {rows.codes.begin(), rows.codes.begin() + half});
   std::map<NodeId, NodeRecord> first;
   {
-    // Records of the first half as they were written then: own lists are known to the change that links.
+    // Records of the first half as they were written then: own lists are known to the change that
+    // links.
     auto again = make_graph(graph_options(64, 4, 30));
     GraphChange change(*again);
     for (NodeId id = 1; id <= static_cast<NodeId>(half); ++id) {
@@ -89,7 +91,8 @@ Status apply(const Rows& rows) {
   if (!loaded.ok()) return loaded;
   std::vector<NodeRecord> changed;
   for (const NodeRecord& record : rows.records) {
-    if (record.id > half || (!record.links.empty() && record.as_of > half)) changed.push_back(record);
+    if (record.id > half || (!record.links.empty() && record.as_of > half))
+      changed.push_back(record);
   }
   return graph->apply(changed, rows.max_id, rows.entry);
 }
@@ -117,7 +120,7 @@ struct Damage {
   std::function<void(Rows&)> apply;
 };
 
-NodeRecord& folded(Rows& rows) { return rows.records[149]; }   // new in the second transaction
+NodeRecord& folded(Rows& rows) { return rows.records[149]; }  // new in the second transaction
 NodeRecord& plain(Rows& rows) { return rows.records[198]; }
 NodeRecord& tall(Rows& rows) {
   for (NodeRecord& record : rows.records) {
@@ -126,7 +129,8 @@ NodeRecord& tall(Rows& rows) {
   return rows.records[0];
 }
 
-const std::vector<Damage>& all_damage() {
+// Rows that are wrong by themselves.
+const std::vector<Damage>& damaged_rows() {
   static const std::vector<Damage> damage{
       {"id zero", [](Rows& r) { r.records[0].id = 0; }},
       {"id above the highest", [](Rows& r) { r.records.back().id = 100'000'000; }},
@@ -138,28 +142,44 @@ const std::vector<Damage>& all_damage() {
       {"too many levels", [](Rows& r) { plain(r).own.emplace_back(); }},
       {"a thousand levels", [](Rows& r) { plain(r).own.resize(1000); }},
       {"level missing", [](Rows& r) { tall(r).own.pop_back(); }},
-      {"current level missing", [](Rows& r) { folded(r).links = {{1}, {2}, {3}}; }},
+      {"current level missing",
+       [](Rows& r) {
+         folded(r).links = {{1}, {2}, {3}};
+       }},
       {"as_of below the id", [](Rows& r) { plain(r).as_of = plain(r).id - 1; }},
       {"as_of above the highest id", [](Rows& r) { folded(r).as_of = r.max_id + 1; }},
       {"as_of huge", [](Rows& r) { folded(r).as_of = 0xFFFF'FFFF; }},
-      {"link to itself", [](Rows& r) { folded(r).links = {{3, folded(r).id}}; }},
+  };
+  return damage;
+}
+
+// Links, parents and entry points that lead where they must not.
+const std::vector<Damage>& damaged_links() {
+  static const std::vector<Damage> damage{
+      {"link to itself",
+       [](Rows& r) {
+         folded(r).links = {{3, folded(r).id}};
+       }},
       {"own link to itself", [](Rows& r) { plain(r).own[0].push_back(plain(r).id); }},
       {"own link to a later node", [](Rows& r) { folded(r).own[0].push_back(folded(r).id + 1); }},
       {"link twice", [](Rows& r) { plain(r).own[0].push_back(plain(r).own[0].back()); }},
       {"links out of order", [](Rows& r) { std::swap(plain(r).own[0][0], plain(r).own[0][1]); }},
       {"link zero", [](Rows& r) { plain(r).own[0].insert(plain(r).own[0].begin(), 0); }},
-      {"link above as_of", [](Rows& r) {
+      {"link above as_of",
+       [](Rows& r) {
          folded(r).links = folded(r).own;
          folded(r).as_of = folded(r).id;
          folded(r).links[0].push_back(folded(r).id + 1);
        }},
       {"link far away", [](Rows& r) { folded(r).links[0].push_back(0x7FFF'FFFF); }},
-      {"list too long", [](Rows& r) {
+      {"list too long",
+       [](Rows& r) {
          folded(r).links[0].clear();
          for (NodeId id = 1; id <= 9; ++id) folded(r).links[0].push_back(id);
        }},
       {"own list too long", [](Rows& r) { plain(r).own[0] = {1, 2, 3, 4, 5, 6}; }},
-      {"link to a node below its level", [](Rows& r) {
+      {"link to a node below its level",
+       [](Rows& r) {
          for (NodeId id = 1; id < 100; ++id) {
            if (r.records[id - 1].own.size() == 1) {
              tall(r).own[1] = {id};
@@ -171,7 +191,8 @@ const std::vector<Damage>& all_damage() {
       {"no link to the parent", [](Rows& r) { plain(r).parent = 1 + plain(r).own[0][0] % 50; }},
       {"parent above all", [](Rows& r) { plain(r).parent = 0xFFFF'FFFF; }},
       {"second root", [](Rows& r) { plain(r).parent = kNodeNone; }},
-      {"circle of parents", [](Rows& r) {
+      {"circle of parents",
+       [](Rows& r) {
          NodeRecord& a = r.records[150];
          NodeRecord& b = r.records[151];
          a.as_of = b.as_of = r.max_id;
@@ -188,6 +209,12 @@ const std::vector<Damage>& all_damage() {
       {"highest id too low", [](Rows& r) { r.max_id = 150; }},
       {"highest id not reserved", [](Rows& r) { r.max_id = 0x7FFF'0000; }},
   };
+  return damage;
+}
+
+std::vector<Damage> all_damage() {
+  std::vector<Damage> damage = damaged_rows();
+  damage.insert(damage.end(), damaged_links().begin(), damaged_links().end());
   return damage;
 }
 
@@ -214,7 +241,8 @@ TEST(Load, AfterAFailedLoadTheGraphIsEmpty) {
   EXPECT_FALSE(graph->is_present(5));
 }
 
-// Random changes to random fields. What is taken nevertheless must be a graph that can be searched and extended.
+// Random changes to random fields. What is taken nevertheless must be a graph that can be searched
+// and extended.
 TEST(Load, RandomDamageNeverCrashes) {
   NEARLITE_SEEDED(seed, 32);
   std::mt19937_64 random(seed);
@@ -239,7 +267,10 @@ TEST(Load, RandomDamageNeverCrashes) {
         case 1: record.as_of = number(); break;
         case 2: rows.entry = number(); break;
         case 3: record.links.clear(); break;
-        case 4: rows.records.erase(rows.records.begin() + static_cast<std::ptrdiff_t>(pick(rows.records.size()))); break;
+        case 4:
+          rows.records.erase(rows.records.begin() +
+                             static_cast<std::ptrdiff_t>(pick(rows.records.size())));
+          break;
         case 5:
           if (list != nullptr && !list->empty()) list->pop_back();
           break;

@@ -1,4 +1,5 @@
-// Deletion, repair and purge in the cases that broke others: the entry point goes, all go, a region goes.
+// Deletion, repair and purge in the cases that broke others: the entry point goes, all go, a region
+// goes.
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -1,8 +1,9 @@
-// INVARIANT G4 under random histories: a process that made all changes itself, one that loads the rows afresh and one
-// that follows by rows must hold the same lists, and go on in the same way.
+// INVARIANT G4 under random histories: a process that made all changes itself, one that loads the
+// rows afresh and one that follows by rows must hold the same lists, and go on in the same way.
 //
-// The test plays the index layer: it keeps a map of rows and writes them by its rules. Every commit is made on three
-// graphs at once: the oldest one, one loaded from the rows a while ago, and one that catches up every few commits.
+// The test plays the index layer: it keeps a map of rows and writes them by its rules. Every commit
+// is made on three graphs at once: the oldest one, one loaded from the rows a while ago, and one
+// that catches up every few commits.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -15,13 +16,13 @@ namespace nearlite {
 namespace {
 
 bool operator==(const NodeRecord& a, const NodeRecord& b) {
-  return a.id == b.id && a.rowid == b.rowid && a.parent == b.parent && a.as_of == b.as_of && a.own == b.own &&
-         a.links == b.links;
+  return a.id == b.id && a.rowid == b.rowid && a.parent == b.parent && a.as_of == b.as_of &&
+         a.own == b.own && a.links == b.links;
 }
 
 std::string to_text(const NodeRecord& row) {
-  std::string text = "id " + std::to_string(row.id) + " parent " + std::to_string(row.parent) + " as_of " +
-                     std::to_string(row.as_of);
+  std::string text = "id " + std::to_string(row.id) + " parent " + std::to_string(row.parent) +
+                     " as_of " + std::to_string(row.as_of);
   for (const LevelLists* lists : {&row.own, &row.links}) {
     text += lists == &row.own ? "\n own" : "\n links";
     for (const auto& list : *lists) {
@@ -36,8 +37,8 @@ std::string to_text(const NodeRecord& row) {
 // What one transaction does.
 struct Plan {
   std::uint64_t seq = 0;
-  std::vector<NodeId> inserted;  // in ascending order
-  std::vector<NodeId> given_up;  // declared and removed again
+  std::vector<NodeId> inserted;          // in ascending order
+  std::vector<NodeId> given_up;          // declared and removed again
   std::vector<std::size_t> links_after;  // link() is also called after so many inserts
   std::vector<NodeId> deleted;
   std::vector<NodeId> repaired;
@@ -72,8 +73,9 @@ class History {
   bool chance(unsigned one_in) { return pick(one_in) == 0; }
 
   TestCode new_code() {
-    if (!codes_.empty() && chance(4)) return codes_.rbegin()->second;            // runs of equal vectors
-    if (!codes_.empty() && chance(6)) return std::next(codes_.begin(), static_cast<std::ptrdiff_t>(pick(codes_.size())))->second;
+    if (!codes_.empty() && chance(4)) return codes_.rbegin()->second;  // runs of equal vectors
+    if (!codes_.empty() && chance(6))
+      return std::next(codes_.begin(), static_cast<std::ptrdiff_t>(pick(codes_.size())))->second;
     return encode(source_->next());
   }
 
@@ -114,7 +116,7 @@ class History {
   void plan_deletes(Plan& plan, const std::vector<NodeId>& live) {
     if (live.empty()) return;
     if (chance(40)) {
-      plan.deleted = live;  // everything
+      plan.deleted = live;    // everything
     } else if (chance(15)) {  // a region: near to one node
       const TestCode& center = codes_[live[pick(live.size())]];
       std::vector<std::pair<std::uint32_t, NodeId>> near;
@@ -124,7 +126,8 @@ class History {
       for (const auto& [key, id] : near) plan.deleted.push_back(id);
     } else if (chance(2)) {
       std::set<NodeId> chosen;
-      for (std::size_t i = pick(1 + live.size() / 10); i > 0; --i) chosen.insert(live[pick(live.size())]);
+      for (std::size_t i = pick(1 + live.size() / 10); i > 0; --i)
+        chosen.insert(live[pick(live.size())]);
       if (chance(6) && !dead_.contains(oldest_->entry()) && oldest_->entry() != kNodeNone) {
         chosen.insert(oldest_->entry());
       }
@@ -132,7 +135,8 @@ class History {
     }
   }
 
-  // A window of a pass over all ids, as the index layer does it; nodes may be purged after the pass.
+  // A window of a pass over all ids, as the index layer does it; nodes may be purged after the
+  // pass.
   void plan_repairs(Plan& plan) {
     if (pass_seq_ == 0 && !dead_.empty() && chance(3)) {
       pass_seq_ = seq_;
@@ -151,7 +155,8 @@ class History {
     }
     const std::uint64_t keep_one_in = 1 + pick(4);
     for (const auto& [id, seq] : dead_) {
-      if (seq <= purge_ready_ && (keep_one_in == 1 || pick(keep_one_in) != 0)) plan.purged.push_back(id);
+      if (seq <= purge_ready_ && (keep_one_in == 1 || pick(keep_one_in) != 0))
+        plan.purged.push_back(id);
     }
   }
 
@@ -171,7 +176,8 @@ class History {
       check_ok(change.add_node(id));
       if (std::binary_search(plan.given_up.begin(), plan.given_up.end(), id)) {
         change.remove_node(id);
-      } else if (++inserted, std::find(plan.links_after.begin(), plan.links_after.end(), inserted) != plan.links_after.end()) {
+      } else if (++inserted, std::find(plan.links_after.begin(), plan.links_after.end(),
+                                       inserted) != plan.links_after.end()) {
         check_ok(change.link(link));
       }
     }
@@ -211,7 +217,7 @@ class History {
 
   void commit() {
     const Plan plan = make_plan();
-    catch_up();  // a writer stands at the last commit
+    catch_up();       // a writer stands at the last commit
     if (chance(5)) {  // rolled back: nothing may change
       play(*oldest_, plan, false);
       compare(*oldest_, *load(), true);
@@ -267,7 +273,8 @@ class History {
     }
   }
 
-  // A follower that was not told of folding takes some rows for older than they are and writes them again, no other.
+  // A follower that was not told of folding takes some rows for older than they are and writes them
+  // again, no other.
   static void drop_needless_rows(const Outcome& expected, Outcome& actual) {
     std::set<NodeId> rows;
     for (const NodeRecord& row : expected.rows) rows.insert(row.id);
@@ -331,7 +338,8 @@ class History {
       ASSERT_EQ(a.parent(id), b.parent(id)) << "node " << id;
       ASSERT_EQ(a.delete_seq(id), b.delete_seq(id)) << "node " << id;
       for (unsigned level = 0; level <= a.level_of(id); ++level) {
-        ASSERT_EQ(a.list(id, level), b.list(id, level)) << "node " << id << " level " << level << " commit " << seq_;
+        ASSERT_EQ(a.list(id, level), b.list(id, level))
+            << "node " << id << " level " << level << " commit " << seq_;
       }
       if (rows_too) {
         ASSERT_EQ(of_a.is_dirty(id), of_b.is_dirty(id)) << "node " << id;

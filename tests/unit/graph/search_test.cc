@@ -11,7 +11,8 @@ namespace {
 std::atomic<std::size_t> allocation_count{0};
 }
 
-// Counts every allocation of this executable. The compiler must not look inside: it would warn of malloc and delete.
+// Counts every allocation of this executable. The compiler must not look inside: it would warn of
+// malloc and delete.
 #define NOT_INLINED __attribute__((noinline))
 NOT_INLINED void* operator new(std::size_t size) {
   allocation_count.fetch_add(1, std::memory_order_relaxed);
@@ -57,7 +58,8 @@ TEST(Search, IsExactWhenItIsAsWideAsTheGraph) {
       for (int i = 0; i < 5; ++i) {
         const TestCode query = i == 0 ? codes[0] : encode(source.next());
         const auto width = static_cast<std::uint32_t>(count);
-        ASSERT_EQ(search_ids(*graph, query, width, context), exact_ids(codes, ids_up_to(count), query, count))
+        ASSERT_EQ(search_ids(*graph, query, width, context),
+                  exact_ids(codes, ids_up_to(count), query, count))
             << "dim " << dim << ", " << count << " nodes";
       }
     }
@@ -119,7 +121,8 @@ TEST(Search, OneContextServesGraphsOfDifferentSize) {
   SearchContext context;
   for (int i = 0; i < 20; ++i) {
     const TestCode query = encode(source.next());
-    EXPECT_EQ(search_ids(*large, query, 2000, context), exact_ids(many, ids_up_to(2000), query, 2000));
+    EXPECT_EQ(search_ids(*large, query, 2000, context),
+              exact_ids(many, ids_up_to(2000), query, 2000));
     EXPECT_EQ(search_ids(*small, query, 40, context), exact_ids(few, ids_up_to(40), query, 40));
   }
 }
@@ -138,16 +141,22 @@ TEST(Search, WithAChangeSeesWhatItLinkedAndWithoutDoesNot) {
     write_node(*graph, id, codes[id - 1]);
     check_ok(change.add_node(id));
   }
-  EXPECT_EQ(search_ids(*graph, codes[350], 500, context, &change).size(), 300U);  // declared, not linked
+  EXPECT_EQ(search_ids(*graph, codes[350], 500, context, &change).size(),
+            300U);  // declared, not linked
   check_ok(change.link({}));
-  EXPECT_EQ(search_ids(*graph, codes[350], 500, context, &change), exact_ids(codes, ids_up_to(400), codes[350], 400));
-  EXPECT_EQ(search_ids(*graph, codes[350], 500, context), exact_ids(codes, ids_up_to(300), codes[350], 300));
-  for (NodeId id = 1; id <= 300; ++id) ASSERT_EQ(graph->list(id, 0), lists_before[id - 1]);  // INVARIANT G5
+  EXPECT_EQ(search_ids(*graph, codes[350], 500, context, &change),
+            exact_ids(codes, ids_up_to(400), codes[350], 400));
+  EXPECT_EQ(search_ids(*graph, codes[350], 500, context),
+            exact_ids(codes, ids_up_to(300), codes[350], 300));
+  for (NodeId id = 1; id <= 300; ++id)
+    ASSERT_EQ(graph->list(id, 0), lists_before[id - 1]);  // INVARIANT G5
   change.publish(1);
-  EXPECT_EQ(search_ids(*graph, codes[350], 500, context), exact_ids(codes, ids_up_to(400), codes[350], 400));
+  EXPECT_EQ(search_ids(*graph, codes[350], 500, context),
+            exact_ids(codes, ids_up_to(400), codes[350], 400));
 }
 
-// All kinds of codes on all targets: the walk is the same, so an exact search must agree with the plain kernel.
+// All kinds of codes on all targets: the walk is the same, so an exact search must agree with the
+// plain kernel.
 class SearchOfKind : public ::testing::TestWithParam<CodeKind> {};
 
 TEST_P(SearchOfKind, IsExactOnEveryTarget) {
@@ -155,13 +164,15 @@ TEST_P(SearchOfKind, IsExactOnEveryTarget) {
   std::mt19937_64 random(seed);
   GraphOptions options = graph_options(100, 6, 40);
   options.format.kind = GetParam();
-  options.format.code_bytes = is_int8(GetParam()) ? 128 : (GetParam() == CodeKind::kBits ? 64 : 448);
+  options.format.code_bytes =
+      is_int8(GetParam()) ? 128 : (GetParam() == CodeKind::kBits ? 64 : 448);
   const SimdTarget supported = supported_simd_target();
   std::vector<TestCode> codes(400);
   for (TestCode& code : codes) {
     code.bytes.resize(options.format.code_bytes);
     std::normal_distribution<float> normal;
-    for (std::size_t i = 0; i < code.bytes.size(); ++i) code.bytes[i] = static_cast<std::byte>(random());
+    for (std::size_t i = 0; i < code.bytes.size(); ++i)
+      code.bytes[i] = static_cast<std::byte>(random());
     if (!is_int8(GetParam()) && GetParam() != CodeKind::kBits) {
       for (std::size_t i = 0; i + 4 <= code.bytes.size(); i += 4) {
         const float value = normal(random);
@@ -176,7 +187,8 @@ TEST_P(SearchOfKind, IsExactOnEveryTarget) {
     } else if (is_int8(GetParam())) {
       const float scale = 0.01f * static_cast<float>(1 + random() % 50);
       float norm = 0;
-      for (const std::byte b : code.bytes) norm += scale * scale * std::pow(static_cast<float>(b) - 128.0f, 2.0f);
+      for (const std::byte b : code.bytes)
+        norm += scale * scale * std::pow(static_cast<float>(b) - 128.0f, 2.0f);
       std::memcpy(&code.info.a, &scale, 4);
       std::memcpy(&code.info.b, &norm, 4);
     }
@@ -195,7 +207,8 @@ TEST_P(SearchOfKind, IsExactOnEveryTarget) {
       const TestQuery query(options.format, code);
       std::vector<std::pair<std::uint32_t, NodeId>> expected;
       for (NodeId id = 1; id <= codes.size(); ++id) {
-        expected.emplace_back(plain.key(query.get(), graph->code(id), graph->info(id), options.format), id);
+        expected.emplace_back(
+            plain.key(query.get(), graph->code(id), graph->info(id), options.format), id);
       }
       std::sort(expected.begin(), expected.end());
       const auto found = search(*graph, nullptr, query.get(), 400, context);
@@ -211,8 +224,9 @@ TEST_P(SearchOfKind, IsExactOnEveryTarget) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllKinds, SearchOfKind,
-                         ::testing::Values(CodeKind::kInt8Global, CodeKind::kInt8ScaledL2, CodeKind::kInt8ScaledDot,
-                                           CodeKind::kFloatL2, CodeKind::kFloatDot, CodeKind::kFloatL1,
+                         ::testing::Values(CodeKind::kInt8Global, CodeKind::kInt8ScaledL2,
+                                           CodeKind::kInt8ScaledDot, CodeKind::kFloatL2,
+                                           CodeKind::kFloatDot, CodeKind::kFloatL1,
                                            CodeKind::kBits));
 
 }  // namespace

@@ -109,8 +109,7 @@ inline std::vector<Hit> brute_force(const Rows& rows, Metric metric, const Vecto
   for (const auto& [rowid, row] : rows) {
     if (allowed != nullptr && !std::binary_search(allowed->begin(), allowed->end(), row.id))
       continue;
-    const double exact =
-        reference::distance(metric, query.data(), row.values.data(), query.size());
+    const double exact = reference::distance(metric, query.data(), row.values.data(), query.size());
     hits.push_back({exact, rowid, row.id});
   }
   std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
@@ -131,12 +130,8 @@ class ViewStore : public Store {
     return seen_->find_commit(seq);
   }
   Status put_commit(const CommitRecord& record) override { return seen_->put_commit(record); }
-  Status erase_commits_below(std::uint64_t seq) override {
-    return seen_->erase_commits_below(seq);
-  }
-  Result<std::optional<NodeRecord>> find_links(NodeId id) override {
-    return seen_->find_links(id);
-  }
+  Status erase_commits_below(std::uint64_t seq) override { return seen_->erase_commits_below(seq); }
+  Result<std::optional<NodeRecord>> find_links(NodeId id) override { return seen_->find_links(id); }
   Status scan_links(NodeId first, NodeId last,
                     const std::function<Status(NodeRecord&)>& visit) override {
     return seen_->scan_links(first, last, visit);
@@ -401,8 +396,8 @@ class VectorSource {
     for (std::size_t i = 0; i < dim_; ++i) {
       const double scale = is_whole_ ? 30 : 1;
       const double value = centre[i] + spread * scale * random_.normal();
-      vector[i] = static_cast<float>(is_whole_ ? std::clamp(std::round(value), -128.0, 127.0)
-                                               : value);
+      vector[i] =
+          static_cast<float>(is_whole_ ? std::clamp(std::round(value), -128.0, 127.0) : value);
     }
     return vector;
   }

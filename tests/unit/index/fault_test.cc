@@ -65,8 +65,8 @@ const Script kScripts[] = {
      }},
     {"Erase", Metric::kCosine,
      [](Connection& c, VectorSource& v) {
-       return all({insert_rows(c, v, 500, 3), erase_rows(c, {31, 501}),
-                   insert_rows(c, v, 600, 1), erase_rows(c, {32, 33, 500})});
+       return all({insert_rows(c, v, 500, 3), erase_rows(c, {31, 501}), insert_rows(c, v, 600, 1),
+                   erase_rows(c, {32, 33, 500})});
      }},
     {"RefusedCommit", Metric::kCosine,
      [](Connection& c, VectorSource& v) {
@@ -78,8 +78,7 @@ const Script kScripts[] = {
        return all({insert_rows(c, v, 500, 2), c.optimize(), erase_rows(c, {31}),
                    insert_rows(c, v, 600, 2)});
      }},
-    {"Compact", Metric::kCosine,
-     [](Connection& c, VectorSource&) { return c.compact(); }},
+    {"Compact", Metric::kCosine, [](Connection& c, VectorSource&) { return c.compact(); }},
     {"Rebuild", Metric::kL2,
      [](Connection& c, VectorSource& v) {
        return all({insert_rows(c, v, 500, 2), c.rebuild(), erase_rows(c, {31, 500}),

@@ -189,7 +189,7 @@ class RebuildTest : public MaintainTest {
   RebuildTest() {
     insert_and_commit(1, 80);
     erase_and_commit(10, 29);
-    erase_and_commit(75, 80);  // the highest ids are dead
+    erase_and_commit(75, 80);                             // the highest ids are dead
     EXPECT_TRUE(other_.search(vectors_.next(), 3).ok());  // has a cache of the old state
   }
   void rebuild_and_check() {

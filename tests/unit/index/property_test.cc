@@ -75,8 +75,7 @@ class History {
     Slot first = new_process();
     Slot second = variant_.one_process ? first : new_process();
     for (std::size_t i = 0; i < connections_.size(); ++i) {
-      connections_[i] =
-          std::make_unique<Connection>(file_, options_, i == 2 ? second : first);
+      connections_[i] = std::make_unique<Connection>(file_, options_, i == 2 ? second : first);
       if (!path_.empty()) connections_[i]->index().set_side_file({path_, 0600, 3});
     }
   }
@@ -267,6 +266,7 @@ struct Kind {
 
 class PropertyTest : public testing::TestWithParam<Kind> {};
 
+// Attacks INVARIANT D1 (answers against a map of the rows) and INVARIANT G6 (digests).
 TEST_P(PropertyTest, AnswersEqualTheTableAndDigestsDependOnStatementsAlone) {
   const std::uint64_t seed = run_seed(20'260'801);
   SCOPED_TRACE("repeat with NEARLITE_SEED=" + std::to_string(seed) +
@@ -300,12 +300,13 @@ TEST_P(PropertyTest, AnswersEqualTheTableAndDigestsDependOnStatementsAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , PropertyTest,
-    testing::Values(Kind{"Cosine", Metric::kCosine, 20, 30}, Kind{"L2", Metric::kL2, 20, 10},
-                    Kind{"Ip", Metric::kIp, 20, 0}, Kind{"L1", Metric::kL1, 6, 20},
-                    Kind{"Hamming", Metric::kHamming, 40, 100}),
-    [](const auto& kind) { return std::string(kind.param.name); });
+INSTANTIATE_TEST_SUITE_P(, PropertyTest,
+                         testing::Values(Kind{"Cosine", Metric::kCosine, 20, 30},
+                                         Kind{"L2", Metric::kL2, 20, 10},
+                                         Kind{"Ip", Metric::kIp, 20, 0},
+                                         Kind{"L1", Metric::kL1, 6, 20},
+                                         Kind{"Hamming", Metric::kHamming, 40, 100}),
+                         [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace
 }  // namespace nearlite::test

@@ -106,6 +106,7 @@ class SearchTest : public testing::Test {
 
 TEST_F(SearchTest, AnyK) {
   EXPECT_TRUE(connection_.search(vectors_.next(), 0)->empty());
+  EXPECT_TRUE(connection_.search(vectors_.next(), 0, true)->empty());
   for (const std::size_t k : {1, 2, 10, 249, 250, 251, 5000}) {
     const Vector query = vectors_.next();
     const auto hits = connection_.search(query, k);

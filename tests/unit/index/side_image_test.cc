@@ -160,8 +160,8 @@ TEST_P(SideImageTest, FlippedBytesAreNoticed) {
   EXPECT_EQ(connection.index().take_image(longer).code(), Code::kCorruption);
 }
 
-// Made by somebody who knows the checksums: it may cost recall, or the search finds that it does not
-// fit the rows; but it does not change who is in the table, and nothing crashes.
+// Made by somebody who knows the checksums: it may cost recall, or the search finds that it does
+// not fit the rows; but it does not change who is in the table, and nothing crashes.
 TEST_P(SideImageTest, ForgedImageShowsNobodyWhoIsNotThere) {
   const auto image = writer_.index().image();
   ASSERT_TRUE(image.ok());
@@ -186,8 +186,8 @@ TEST_P(SideImageTest, ForgedImageShowsNobodyWhoIsNotThere) {
             bytes[random.below(bytes.size())] ^= std::byte{static_cast<unsigned char>(
                 random.chance(50) ? 1 << random.below(8) : random.below(255) + 1)};
           }
-          auto made = encode_side_image(
-              head, [&](const SideFileSink& sink) { return sink(bytes); });
+          auto made =
+              encode_side_image(head, [&](const SideFileSink& sink) { return sink(bytes); });
           if (!made.ok()) return made.status();
           forged = *made;
           return {};
@@ -227,8 +227,8 @@ TEST_P(SideImageTest, ImageThatForgesADeletionIsNotTaken) {
           std::memcpy(&right_seq, bytes.data() + kDeleteSeq, sizeof(right_seq));
           if (right_seq == forged_seq) continue;
           std::memcpy(bytes.data() + kDeleteSeq, &forged_seq, sizeof(forged_seq));
-          const auto forged = encode_side_image(
-              header, [&](const SideFileSink& sink) { return sink(bytes); });
+          const auto forged =
+              encode_side_image(header, [&](const SideFileSink& sink) { return sink(bytes); });
           if (!forged.ok()) return forged.status();
           Connection connection(file_, options_);
           EXPECT_EQ(connection.index().take_image(*forged).code(), Code::kCorruption);
