@@ -3,6 +3,7 @@
 // ('integrity-check'). It trusts nothing in memory: the graph is loaded afresh from the rows and
 // compared.
 #include <algorithm>
+#include <cstring>
 
 #include "base/hash.h"
 #include "base/try.h"
@@ -86,6 +87,11 @@ void compare_graphs(const Graph& memory, const Graph& rows, Problems& problems) 
       problems.add(node_text(id) + ": deletion differs from memory");
     if (memory.parent(id) != rows.parent(id))
       problems.add(node_text(id) + ": parent differs from memory");
+    if (memory.rowid(id) != rows.rowid(id))
+      problems.add(node_text(id) + ": row " + std::to_string(memory.rowid(id)) + " in memory, " +
+                   std::to_string(rows.rowid(id)) + " in the rows");
+    if (std::memcmp(memory.code(id), rows.code(id), rows.options().format.code_bytes) != 0)
+      problems.add(node_text(id) + ": code differs from memory");
     if (memory.is_dirty(id) != rows.is_dirty(id))
       problems.add(node_text(id) + ": dirty flag differs from memory");
     for (unsigned level = 0; level <= rows.level_of(id); ++level) {

@@ -84,6 +84,10 @@ Result<std::shared_ptr<Cache>> load_cache(Store& store, const IndexOptions& opti
     std::uint64_t node_count = 0;
     NEARLITE_TRY(store.scan_links(1, snapshot.max_node_id, [&](NodeRecord& record) {
       ++node_count;
+      if (graph->rowid(record.id) != record.rowid) {
+        return corruption(options, "links of node " + std::to_string(record.id) +
+                                       " belong to another row than its vector");
+      }
       return loader.add(record);
     }));
     if (node_count != snapshot.live_count + snapshot.dead_count) {

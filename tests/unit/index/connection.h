@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -264,7 +265,8 @@ class Connection {
   }
   /// COMMIT is refused with BUSY after the first phase: the transaction stays open.
   Status sync() { return index_->sync(); }
-  Status commit() {
+  /// `before_publish` runs when the file is committed and the index does not know it yet.
+  Status commit(const std::function<void()>& before_publish = {}) {
     if (!transaction_) return {};
     if (Status status = index_->sync(); !status.ok()) {
       rollback();
@@ -273,6 +275,7 @@ class Connection {
     transaction_->store.never_fail();
     file_ = *transaction_;
     end();
+    if (before_publish) before_publish();
     index_->commit();
     return {};
   }

@@ -1,5 +1,7 @@
 // Upkeep: repair and purge in pieces that ride on commits, folding, optimize, compact, and rebuild
 // from vectors when everything else is damaged.
+#include <limits>
+
 #include "connection.h"
 
 namespace nearlite::test {
@@ -233,6 +235,16 @@ TEST_F(RebuildTest, MissingLinkRows) {
   rebuild_and_check();
 }
 
+TEST_F(RebuildTest, LinkRowOfAnotherRow) {
+  auto record = *decode_links(40, file_.store.links.at(40));
+  ++record.rowid;
+  ASSERT_OK(file_.store.put_links(record));
+  writer_.reopen();
+  EXPECT_EQ(writer_.search(vectors_.next(), 3).status().code(), Code::kCorruption);
+  EXPECT_NE(writer_.problems(), "");
+  rebuild_and_check();
+}
+
 TEST_F(RebuildTest, NoLinkRowAtAll) {
   file_.store.links.clear();
   writer_.reopen();
@@ -284,9 +296,20 @@ TEST_F(RebuildTest, MissingVectorIsReportedAndNothingIsCommitted) {
   EXPECT_EQ(writer_.digest(), before);
 }
 
+TEST_F(RebuildTest, StoredVectorThatIsNotFiniteIsCorruption) {
+  const NodeId id = file_.rows.at(50).id;
+  const Vector bad(options_.dim, std::numeric_limits<float>::infinity());
+  const auto bytes = std::as_bytes(std::span(bad));
+  ASSERT_OK(file_.store.put_vector(id, 50, bytes));
+  writer_.reopen();
+  EXPECT_EQ(writer_.search(vectors_.next(), 3).status().code(), Code::kCorruption);
+  EXPECT_EQ(writer_.search(vectors_.next(), 3, true).status().code(), Code::kCorruption);
+  EXPECT_NE(writer_.problems(), "");
+  EXPECT_EQ(writer_.rebuild().code(), Code::kCorruption);
+  writer_.rollback();
+}
+
 TEST_F(RebuildTest, FailureToStartLeavesTheTransactionAsItWas) {
-  ASSERT_OK(writer_.insert(300, vectors_.next()));
-  writer_.store().config["centre"] = {};
   IndexOptions options = small_index(Metric::kL2);
   FileState file = new_file(options);
   Connection writer(file, options);

@@ -220,6 +220,40 @@ TEST_F(SnapshotTest, ForkedHistoryThatIsLongerIsReloaded) {
   EXPECT_EQ(writer_.problems(), "");
 }
 
+TEST_F(SnapshotTest, ForkedHistoryThatIsShorterIsReloaded) {
+  insert_and_commit(1, 40);
+  FileState fork = file_;
+  Connection forker(fork, options_);
+  for (RowId rowid = 100; rowid < 105; ++rowid) insert_and_commit(rowid, 1);
+  for (RowId rowid = 200; rowid < 204; ++rowid) ASSERT_OK(forker.insert(rowid, vectors_.next()));
+  ASSERT_OK(forker.commit());
+  file_ = fork;
+  expect_right(writer_, SearchPath::kGraph);
+  EXPECT_EQ(writer_.problems(), "");
+}
+
+// Between the end of COMMIT and the callback that tells of it, others may have gone on.
+TEST_F(SnapshotTest, CacheThatIsAheadOfAPublicationStaysAhead) {
+  insert_and_commit(1, 40);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_OK(writer_.insert(100 + i, vectors_.next()));
+    ASSERT_OK(writer_.erase(1 + i));
+    const Status committed = writer_.commit([&] {
+      expect_right(reader_, SearchPath::kGraph);
+      if (i % 2 != 0) return;
+      ASSERT_OK(stranger_.insert(200 + i, vectors_.next()));
+      ASSERT_OK(stranger_.erase(100 + i));
+      ASSERT_OK(stranger_.commit());
+      expect_right(reader_, SearchPath::kGraph);
+    });
+    ASSERT_OK(committed);
+    for (Connection* connection : {&reader_, &writer_, &stranger_}) {
+      expect_right(*connection, SearchPath::kGraph);
+      ASSERT_EQ(connection->problems(), "");
+    }
+  }
+}
+
 TEST_F(SnapshotTest, FileReplacedByAnotherIndexNeverGivesAWrongAnswer) {
   insert_and_commit(1, 40);
   IndexOptions others = options_;

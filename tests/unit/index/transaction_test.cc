@@ -427,14 +427,20 @@ TEST_F(TransactionTest, PoisonedTransactionCannotCommit) {
 }
 
 TEST_F(TransactionTest, InterruptedCommitCanBeRepeated) {
-  insert_and_commit(1, 20);
-  insert(50, 40);
-  writer_.store().set_interrupted(true);
-  EXPECT_EQ(writer_.sync().code(), Code::kInterrupted);
-  writer_.store().set_interrupted(false);
-  ASSERT_OK(writer_.erase(55));  // some of them are linked by now
-  expect_all_right();
-  commit_and_check();
+  for (std::uint64_t calls = 0; calls < 12; calls += 3) {
+    insert_and_commit(1, 20);
+    insert(50, 40);
+    writer_.store().fail_after(calls, Code::kInterrupted);
+    EXPECT_EQ(writer_.sync().code(), Code::kInterrupted);
+    writer_.store().never_fail();
+    for (RowId rowid = 50; rowid < 60; ++rowid) {
+      ASSERT_OK(writer_.erase(rowid));  // some of them were linked by then
+    }
+    expect_all_right();
+    commit_and_check();
+    for (const auto& [id, rowid] : writer_.live()) ASSERT_OK(writer_.erase(rowid));
+    ASSERT_OK(writer_.commit());
+  }
 }
 
 // ---- The centre of an l2 index is the first vector it ever gets.
