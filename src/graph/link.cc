@@ -186,13 +186,16 @@ void Linker::place(NodeId node, Choice& choice) {
   state.parent.store(parent, std::memory_order_relaxed);
   state.child_count = 0;
   state.as_of = node;
-  state.dirty = 0;
+  state.missing_from = kNodeNone;
   change_.own_offsets.push_back(change_.own_ids.size());
   for (unsigned level = 0; level <= state.level; ++level) {
     const std::vector<NodeId>& own = choice.own[level];
     write_list(graph.list(node, level), own.data(), own.size(), graph.capacity(level));
     change_.own_ids.push_back(static_cast<NodeId>(own.size()));
     change_.own_ids.insert(change_.own_ids.end(), own.begin(), own.end());
+    for (const NodeId target : own) {
+      if (change_.is_dead(target)) change_.note_dead_link();
+    }
     for (const NodeId target : own) answers_.push_back({target, level, node});
   }
 }
@@ -207,7 +210,10 @@ Status Linker::answer(std::span<const NodeId> batch, unsigned thread_count) {
            answers_[last].level == link.level) {
       ++last;
     }
-    change_.writable_state(link.target).dirty = 1;
+    NodeState& state = change_.writable_state(link.target);
+    if (state.missing_from == kNodeNone || state.missing_from > link.added) {
+      state.missing_from = link.added;
+    }
     groups.push_back({first, last, change_.writable_list(link.target, link.level)});
   }
   for (Worker& worker : workers_) worker.prune.prepare(graph);
@@ -254,7 +260,6 @@ Status Linker::link_batch(std::span<const NodeId> batch) {
   change_.linked_count += batch.size();
   change_.linked_max = batch.back();
   change_.present_count += batch.size();
-  change_.holders_known = false;
   change_.is_broken = false;
   return {};
 }

@@ -197,6 +197,7 @@ class Index {
   std::unique_ptr<Store> store_;
   std::shared_ptr<CacheSlot> slot_;
   std::unique_ptr<Write> write_;
+  std::unique_ptr<Write> retired_;  // rolled back; see rollback()
   SearchContext context_;
   std::unique_ptr<SearchScratch> scratch_;
   SideFile side_file_;

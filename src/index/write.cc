@@ -16,6 +16,7 @@ Status Index::begin_write() {
     if (!write_->poison.empty()) return error(Code::kInternal, write_->poison);
     return write_->stale ? resync() : Status();
   }
+  retired_.reset();
   auto write = std::make_unique<Write>();
   NEARLITE_ASSIGN(write->base, store_->last_commit());
   NEARLITE_ASSIGN(write->cache, acquire(write->base));
@@ -191,8 +192,11 @@ void Index::poison(std::string why) {
 }
 
 void Index::rollback() noexcept {
-  if (write_) write_->cache->fence();
-  write_.reset();
+  if (!write_) return;
+  write_->cache->fence();
+  // SQLite may roll back from inside a nested statement of ours (no memory, disk full): whoever is on
+  // the stack still holds references, so the state is only put aside.
+  retired_ = std::move(write_);
 }
 
 void Index::rollback_to() noexcept {

@@ -242,7 +242,8 @@ Result<std::shared_ptr<Table>> Table::open(Connection& connection, const std::st
       known->set_name(name);
       return known;
     }
-  } else if (status.code() == Code::kCorruption || status.code() == Code::kSqlite) {
+  } else if (status.code() == Code::kCorruption || status.sqlite_code() == SQLITE_ERROR) {
+    // A table is missing or damaged. Other failures (no memory, interrupt, no authority) may pass.
     table->broken_ = std::move(status);
     table->uuid_ = "broken " + name;
   } else {

@@ -164,6 +164,8 @@ Status Table::write_vectors(NewRow& row, RowId rowid) {
     if (vector.is_null || vector.id == kNodeNone) continue;
     const Status status = indexes_[i]->insert(vector.id, rowid, vector.values);
     if (status.ok()) continue;
+    // SQLite has rolled the whole transaction back already: there is nothing to undo.
+    if (!indexes_[i]->is_writing()) return status;
     for (std::size_t j = 0; j < i; ++j) {
       if (row.vectors[j].id == kNodeNone) continue;
       if (!indexes_[j]->erase(row.vectors[j].id).ok())

@@ -333,7 +333,7 @@ void expect_no_fault(const ModelConfig& config, std::uint64_t salt, std::size_t 
   ADD_FAILURE() << report(("shrunk to " + std::to_string(fewer.size()) + " steps").c_str(), small);
 }
 
-std::size_t steps_a_run() { return environment_number("NEARLITE_STEPS", 6000); }
+std::size_t steps_a_run() { return environment_number("NEARLITE_STEPS", 12'000); }
 
 ModelConfig config_of(const char* journal_mode, std::size_t sessions) {
   ModelConfig config;
