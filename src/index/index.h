@@ -163,6 +163,7 @@ class Index {
   Result<std::optional<std::vector<Hit>>> search_graph(const View& view,
                                                        const SearchRequest& request);
   static std::uint64_t rescore_limit(const View& view, const Candidate& kth);
+  [[nodiscard]] bool is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) const;
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
   Result<std::vector<Hit>> search_exact(const SearchRequest& request);

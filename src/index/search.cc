@@ -143,6 +143,15 @@ std::uint64_t Index::rescore_limit(const View& view, const Candidate& kth) {
   return sortable_key(static_cast<float>(widen(distance * distance) * step * step));
 }
 
+// Equal vectors by the hundred fill the pool with one and the same distance, and may hide what is
+// nearer: then the search must widen. Not when that distance is that of equal codes, for nothing is
+// nearer.
+bool Index::is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) const {
+  const CodeKind kind = code_format(quantizer_options(options_)).kind;
+  const auto equal = equal_codes_key(kind);
+  return kth_key == walked.back().key && !(equal && *equal == kth_key);
+}
+
 // Fills scratch.wanted with visible candidates, nearest by code first; widens until there are
 // enough. False: the graph does not have them, scan.
 bool Index::collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted) {
@@ -173,14 +182,19 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
     if (!walked.ok()) return false;
     found.clear();
     std::uint64_t limit = UINT64_MAX;
+    std::uint64_t kth_key = UINT64_MAX;
     for (const Candidate& candidate : *walked) {
       if (found.size() >= keep && candidate.key > limit) break;
       if (!view.is_visible(candidate.id) || !is_allowed(candidate.id)) continue;
       found.push_back(candidate.id);
-      if (found.size() == request.k) limit = rescore_limit(view, candidate);
+      if (found.size() == request.k) {
+        kth_key = candidate.key;
+        limit = rescore_limit(view, candidate);
+      }
     }
-    if (found.size() + pending_count >= wanted) break;
-    if (walked->size() < ef || ef > node_count) return false;
+    const bool is_whole = walked->size() < ef || ef > node_count;
+    if (found.size() + pending_count >= wanted && (is_whole || !is_tied(kth_key, *walked))) break;
+    if (is_whole) return false;
     ef = std::min<std::uint64_t>(ef * 4, node_count + 1);
   }
   if (view.own != nullptr) {

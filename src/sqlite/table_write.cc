@@ -227,6 +227,9 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
   }
   const Status status = write_vectors(row, rowid_out);
   if (status.ok()) return Written::kDone;
+  bool writing = false;
+  for (auto& index : indexes_) writing = writing || index->is_writing();
+  if (!writing) return status;  // SQLite has rolled the transaction back already
   Status undone = prepare(delete_, "DELETE FROM " + rows_name() + " WHERE rowid = ?1");
   if (undone.ok()) undone = delete_.use().bind(1, rowid_out).run();
   if (!undone.ok()) {
