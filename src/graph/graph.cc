@@ -229,15 +229,12 @@ void Graph::set_node(NodeId id, RowId rowid, CodeInfo info) noexcept {
 }
 NodeId Graph::as_of(NodeId id) const noexcept { return impl_->state(id).as_of; }
 
-bool Graph::is_dirty(NodeId id) const noexcept {
-  return impl_->state(id).missing_from != kNodeNone;
-}
+bool Graph::is_dirty(NodeId id) const noexcept { return impl_->state(id).dirty != 0; }
 
 void Graph::set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept {
   NodeState& state = impl_->state(id);
   state.as_of = as_of;
-  // Which back-link is the first one missing is not known: the lowest one possible folds the row early.
-  state.missing_from = dirty ? as_of + 1 : kNodeNone;
+  state.dirty = dirty ? 1 : 0;
 }
 
 void Graph::set_delete_seq(NodeId id, std::uint64_t seq) noexcept {

@@ -186,7 +186,7 @@ void Linker::place(NodeId node, Choice& choice) {
   state.parent.store(parent, std::memory_order_relaxed);
   state.child_count = 0;
   state.as_of = node;
-  state.missing_from = kNodeNone;
+  state.dirty = 0;
   change_.own_offsets.push_back(change_.own_ids.size());
   for (unsigned level = 0; level <= state.level; ++level) {
     const std::vector<NodeId>& own = choice.own[level];
@@ -210,10 +210,7 @@ Status Linker::answer(std::span<const NodeId> batch, unsigned thread_count) {
            answers_[last].level == link.level) {
       ++last;
     }
-    NodeState& state = change_.writable_state(link.target);
-    if (state.missing_from == kNodeNone || state.missing_from > link.added) {
-      state.missing_from = link.added;
-    }
+    change_.writable_state(link.target).dirty = 1;
     groups.push_back({first, last, change_.writable_list(link.target, link.level)});
   }
   for (Worker& worker : workers_) worker.prune.prepare(graph);

@@ -44,9 +44,13 @@ Data demo_data() {
 }
 
 Data synthetic_data(std::size_t row_count) {
-  VectorSource source(
-      {.dim = kDim, .cluster_count = 200, .rank = 24, .spread = 0.25, .duplicate_percent = 0},
-      seed_of_run(1));
+  VectorSource source({.dim = kDim,
+                       .cluster_count = 200,
+                       .rank = 24,
+                       .spread = 0.25,
+                       .tight_percent = 0,
+                       .duplicate_percent = 0},
+                      seed_of_run(1));
   Data data;
   for (std::size_t i = 0; i < row_count; ++i) data.rows.push_back(source.next());
   for (std::size_t i = 0; i < 200; ++i) data.queries.push_back(source.query());
