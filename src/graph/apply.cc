@@ -93,7 +93,7 @@ void CatchUp::take_over() {
     if (change_.is_new(row.id)) state.rowid = row.rowid;
     state.parent.store(row.parent, std::memory_order_relaxed);
     state.as_of = row.as_of;
-    state.dirty = 0;
+    state.missing_from = kNodeNone;
     for (unsigned level = 0; level <= state.level; ++level) {
       const std::vector<NodeId>& base = base_of(row)[level];
       write_list(change_.writable_list(row.id, level), base.data(), base.size(),
@@ -136,7 +136,8 @@ void CatchUp::append_back_links() {
       for (const NodeId target : row.own[level]) {
         if (!change_.is_present(target) || change_.state(target).as_of >= row.id) continue;
         append_link(tree, target, level, row.id, change_.writable_list(target, level), scratch);
-        change_.writable_state(target).dirty = 1;
+        NodeId& missing_from = change_.writable_state(target).missing_from;
+        if (missing_from == kNodeNone) missing_from = row.id;
       }
     }
   }

@@ -63,10 +63,12 @@ struct GraphChange::Impl {
   std::vector<const Link*> patch_lists;  ///< patches[i].lists, for WalkView
   IdMap dead;                            ///< deleted by this change
   IdMap purged;
-  /// For purge.cc: a scan made by this change. Without one that of the graph serves, unless this
-  /// change made links to the dead.
+  /// For purge.cc: a scan of this change; where it is not valid, that of the graph serves, unless this change made links
+  /// to the dead. The first `late_rows_left` of its late_rows are still to be looked at.
   DeadLinks dead_links;
   bool has_new_dead_links = false;
+  const DeadLinks* used_dead_links = nullptr;
+  std::size_t late_rows_left = 0;
   NodeId lowest_present = 1;
   /// An allocation failed half way through a step: only destruction is left.
   bool is_broken = false;
@@ -106,6 +108,7 @@ struct GraphChange::Impl {
   void note_dead_link() noexcept {
     has_new_dead_links = true;
     dead_links.is_valid = false;
+    used_dead_links = nullptr;
   }
 
   // The following may throw bad_alloc, before anything is changed.

@@ -229,12 +229,15 @@ void Graph::set_node(NodeId id, RowId rowid, CodeInfo info) noexcept {
 }
 NodeId Graph::as_of(NodeId id) const noexcept { return impl_->state(id).as_of; }
 
-bool Graph::is_dirty(NodeId id) const noexcept { return impl_->state(id).dirty != 0; }
+bool Graph::is_dirty(NodeId id) const noexcept {
+  return impl_->state(id).missing_from != kNodeNone;
+}
 
 void Graph::set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept {
   NodeState& state = impl_->state(id);
   state.as_of = as_of;
-  state.dirty = dirty ? 1 : 0;
+  // Which back-link is the first one missing is not known: the lowest one possible folds the row early.
+  state.missing_from = dirty ? as_of + 1 : kNodeNone;
 }
 
 void Graph::set_delete_seq(NodeId id, std::uint64_t seq) noexcept {

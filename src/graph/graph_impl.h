@@ -10,7 +10,7 @@
 // than there are.
 //
 // Threads. `max_id`, `entry`, list entries and the atomic fields of NodeState are read by anybody.
-// Everything else of a published node is constant, or (as_of, dirty, child_count, present_count,
+// Everything else of a published node is constant, or (as_of, missing_from, child_count, present_count,
 // upper_nodes) belongs to the writer. A reader reaches a node through an acquire load of max_id,
 // entry or a list entry that was stored with release after the node was complete.
 #pragma once
@@ -35,7 +35,7 @@ struct GraphKernels;
 using Link = std::atomic<NodeId>;
 static_assert(sizeof(Link) == sizeof(NodeId) && Link::is_always_lock_free);
 
-/// What is kept of a node beside its code and lists: 32 bytes, two to a cache line.
+/// What is kept of a node beside its code and lists.
 struct NodeState {
   RowId rowid = 0;
   std::atomic<std::uint64_t> delete_seq{0};
@@ -45,9 +45,9 @@ struct NodeState {
   std::uint8_t level = 0;          ///< fixed when the chunk is made
   std::uint8_t child_count = 0;    ///< entries of the list at level 0 whose parent is this node
   std::atomic<std::uint8_t> present{0};
-  std::uint8_t dirty = 0;  ///< the row misses back-links
+  NodeId missing_from = kNodeNone;    ///< first back-link that the row lacks; none = it has all
 };
-static_assert(sizeof(NodeState) == 32);
+static_assert(sizeof(NodeState) == 40);
 
 /// Zeroed memory on a 64-byte boundary: in huge pages where it is large, because it is read at
 /// random, else in pages that cost nothing until they are touched, because most indexes are small.
@@ -73,8 +73,9 @@ class ZeroedBytes {
 /// in it; a new link to one of `targets` makes it invalid.
 struct DeadLinks {
   bool is_valid = false;
-  std::vector<std::uint64_t> targets;  ///< a bit per id: the dead that the scan looked for
-  std::vector<std::uint64_t> holders;  ///< target << 32 | holder, ascending
+  std::vector<std::uint64_t> targets;    ///< a bit per id: the dead that the scan looked for
+  std::vector<std::uint64_t> holders;    ///< target << 32 | holder, ascending
+  std::vector<std::uint64_t> late_rows;  ///< missing_from << 32 | id of rows that lack back-links, descending
 
   [[nodiscard]] bool covers(NodeId id) const noexcept {
     return is_valid && (id >> 6) < targets.size() && (targets[id >> 6] >> (id & 63) & 1) != 0;

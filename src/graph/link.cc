@@ -186,7 +186,7 @@ void Linker::place(NodeId node, Choice& choice) {
   state.parent.store(parent, std::memory_order_relaxed);
   state.child_count = 0;
   state.as_of = node;
-  state.dirty = 0;
+  state.missing_from = kNodeNone;
   change_.own_offsets.push_back(change_.own_ids.size());
   for (unsigned level = 0; level <= state.level; ++level) {
     const std::vector<NodeId>& own = choice.own[level];
@@ -210,7 +210,10 @@ Status Linker::answer(std::span<const NodeId> batch, unsigned thread_count) {
            answers_[last].level == link.level) {
       ++last;
     }
-    change_.writable_state(link.target).dirty = 1;
+    NodeState& state = change_.writable_state(link.target);
+    if (state.missing_from == kNodeNone || state.missing_from > link.added) {
+      state.missing_from = link.added;
+    }
     groups.push_back({first, last, change_.writable_list(link.target, link.level)});
   }
   for (Worker& worker : workers_) worker.prune.prepare(graph);

@@ -3,12 +3,8 @@
 //
 // After a repair pass only other dead nodes and its parent in the tree still link to it. They are
 // found by one scan of all lists (about 50 ms for a million nodes), which finds whoever else links
-// to the dead as well. The scan serves all purges, also of later changes, until a list gets a new
-// link to a dead node.
-//
-// What memory cannot tell is what rows say that miss back-links: one may name the node in its base
-// though the list has pruned it, or need its back-link in a replay. REQUIRES: every row was whole
-// (not dirty) at some time since the node was unlinked; repair() and folding see to that.
+// to the dead as well: what purge() promises does not depend on how well its caller counted. The
+// scan serves all purges, also of later changes, until a list gets a new link to a dead node.
 //
 // The memory of a purged node stays: a reader that still walks into it meets a valid list.
 #include <algorithm>
@@ -36,10 +32,11 @@ class Purge {
   [[nodiscard]] NodeId find_root() const;
   NodeId leave_tree(const std::vector<NodeId>& links);
   void unlink(NodeId holder);
+  void fold_rows_that_need_it(const std::vector<std::uint64_t>& late_rows);
   [[nodiscard]] NodeId choose_entry(NodeId root) const;
   [[nodiscard]] NodeId lowest_present();
-  [[nodiscard]] const DeadLinks& dead_links();
-  [[nodiscard]] std::vector<NodeId> holders();
+  void use_dead_links();
+  [[nodiscard]] std::vector<NodeId> holders(const DeadLinks& used) const;
 
   GraphChange::Impl& change_;
   Graph::Impl& graph_;
@@ -77,26 +74,33 @@ void Purge::find_dead_links() {
         if (found.covers(entry)) found.holders.push_back(std::uint64_t{entry} << 32 | id);
       }
     }
+    if (state.missing_from != kNodeNone) {
+      found.late_rows.push_back(std::uint64_t{state.missing_from} << 32 | id);
+    }
   });
   std::sort(found.holders.begin(), found.holders.end());
   found.holders.erase(std::unique(found.holders.begin(), found.holders.end()), found.holders.end());
+  std::sort(found.late_rows.begin(), found.late_rows.end(), std::greater<>());
 }
 
-// A scan that knows all links to this node.
-const DeadLinks& Purge::dead_links() {
-  if (change_.dead_links.covers(node_)) return change_.dead_links;
-  if (!change_.dead_links.is_valid && !change_.has_new_dead_links &&
+// Makes change_.used_dead_links one that covers this node.
+void Purge::use_dead_links() {
+  if (change_.used_dead_links != nullptr && change_.used_dead_links->covers(node_)) return;
+  if (change_.used_dead_links == nullptr && !change_.has_new_dead_links &&
       graph_.dead_links.covers(node_)) {
-    return graph_.dead_links;
+    change_.used_dead_links = &graph_.dead_links;
+  } else {
+    change_.used_dead_links = nullptr;
+    find_dead_links();
+    change_.has_new_dead_links = false;
+    change_.used_dead_links = &change_.dead_links;
   }
-  find_dead_links();
-  change_.has_new_dead_links = false;
-  return change_.dead_links;
+  change_.late_rows_left = change_.used_dead_links->late_rows.size();
 }
 
 // All who link to the node, ascending. Some may have let go since the scan; unlink() looks.
-std::vector<NodeId> Purge::holders() {
-  const std::vector<std::uint64_t>& all = dead_links().holders;
+std::vector<NodeId> Purge::holders(const DeadLinks& used) const {
+  const std::vector<std::uint64_t>& all = used.holders;
   std::vector<NodeId> ids;
   for (auto at = std::lower_bound(all.begin(), all.end(), std::uint64_t{node_} << 32);
        at != all.end() && (*at >> 32) == node_; ++at) {
@@ -185,6 +189,17 @@ void Purge::unlink(NodeId holder) {
   }
 }
 
+// A row that lacks a back-link from this node, or from an older one. Even if that was pruned again,
+// it took part in pruning.
+void Purge::fold_rows_that_need_it(const std::vector<std::uint64_t>& late_rows) {
+  std::size_t& left = change_.late_rows_left;
+  for (; left > 0 && (late_rows[left - 1] >> 32) <= node_; --left) {
+    const auto id = static_cast<NodeId>(late_rows[left - 1] & 0xFFFF'FFFF);
+    const NodeId missing_from = change_.is_present(id) ? change_.state(id).missing_from : kNodeNone;
+    if (missing_from != kNodeNone && missing_from <= node_) change_.touch(id);
+  }
+}
+
 // Purged nodes do not come back: the scan goes on where the last one ended.
 NodeId Purge::lowest_present() {
   NodeId& id = change_.lowest_present;
@@ -219,7 +234,11 @@ NodeId Purge::choose_entry(NodeId root) const {
 
 void Purge::run() {
   const bool is_first = change_.purged.size() == 0;
-  const std::vector<NodeId> links = holders();
+  use_dead_links();
+  // The next lines may make the scan invalid for later purges, not for this one.
+  const DeadLinks& used = *change_.used_dead_links;
+  const std::vector<NodeId> links = holders(used);
+  fold_rows_that_need_it(used.late_rows);
   const NodeId root = leave_tree(links);
   for (const NodeId id : links) unlink(id);
   const NodeId entry = change_.entry;

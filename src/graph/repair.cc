@@ -145,7 +145,7 @@ bool Repair::run() {
     change_.writable_state(node_).child_count = static_cast<std::uint8_t>(children);
   }
   // A row that misses back-links of a dead node could not be replayed once that node's row is gone.
-  if (change_.state(node_).dirty != 0) changed = true;
+  if (change_.state(node_).missing_from != kNodeNone) changed = true;
   if (changed) change_.touch(node_);
   return changed;
 }

@@ -194,8 +194,8 @@ void Index::poison(std::string why) {
 void Index::rollback() noexcept {
   if (!write_) return;
   write_->cache->fence();
-  // SQLite may roll back from inside a nested statement of ours (no memory, disk full): whoever is on
-  // the stack still holds references, so the state is only put aside.
+  // SQLite may roll back from inside a nested statement of ours (no memory, disk full): whoever is
+  // on the stack still holds references, so the state is only put aside.
   retired_ = std::move(write_);
 }
 
