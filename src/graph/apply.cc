@@ -93,7 +93,7 @@ void CatchUp::take_over() {
     if (change_.is_new(row.id)) state.rowid = row.rowid;
     state.parent.store(row.parent, std::memory_order_relaxed);
     state.as_of = row.as_of;
-    state.missing_from = kNodeNone;
+    state.dirty = 0;
     for (unsigned level = 0; level <= state.level; ++level) {
       const std::vector<NodeId>& base = base_of(row)[level];
       write_list(change_.writable_list(row.id, level), base.data(), base.size(),
@@ -136,8 +136,7 @@ void CatchUp::append_back_links() {
       for (const NodeId target : row.own[level]) {
         if (!change_.is_present(target) || change_.state(target).as_of >= row.id) continue;
         append_link(tree, target, level, row.id, change_.writable_list(target, level), scratch);
-        NodeId& missing_from = change_.writable_state(target).missing_from;
-        if (missing_from == kNodeNone) missing_from = row.id;
+        change_.writable_state(target).dirty = 1;
       }
     }
   }
@@ -163,7 +162,6 @@ Status CatchUp::run() {
   NEARLITE_TRY(check_tree());
   append_back_links();
   NEARLITE_TRY(count_all_children());
-  change_.note_dead_link();  // who knows what their lists lead to
   graph_.upper_nodes.reserve(graph_.upper_nodes.size() + change_.new_ids.size());
   change_.publish(0);
   return {};
@@ -183,7 +181,6 @@ void Graph::forget(NodeId id) noexcept {
   if (!is_present(id)) return;
   impl_->state(id).present.store(0, std::memory_order_release);
   --impl_->present_count;
-  if (impl_->state(id).delete_seq.load(std::memory_order_relaxed) != 0) --impl_->dead_count;
 }
 
 }  // namespace nearlite

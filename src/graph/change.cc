@@ -31,8 +31,7 @@ GraphChange::Impl::Impl(Graph& owner_graph)
       base_max(graph.max_id.load(std::memory_order_relaxed)),
       linked_max(base_max),
       entry(graph.entry.load(std::memory_order_relaxed)),
-      present_count(graph.present_count),
-      lowest_present(graph.lowest_present) {}
+      present_count(graph.present_count) {}
 
 WalkView GraphChange::Impl::view() const noexcept {
   WalkView view;
@@ -95,7 +94,7 @@ Patch& GraphChange::Impl::make_patch(NodeId id) {
   patch.state.as_of = state.as_of;
   patch.state.level = state.level;
   patch.state.child_count = state.child_count;
-  patch.state.missing_from = state.missing_from;
+  patch.state.dirty = state.dirty;
   patch_index.insert(id, static_cast<std::uint32_t>(patches.size() - 1));
   return patch;
 }
@@ -133,7 +132,7 @@ Link* GraphChange::Impl::writable_list(NodeId id, unsigned level) {
 void GraphChange::Impl::touch(NodeId id) {
   NodeState& state = writable_state(id);
   state.as_of = linked_max;
-  state.missing_from = kNodeNone;
+  state.dirty = 0;
   if (!is_new(id)) make_patch(id).touched = true;
 }
 
@@ -166,6 +165,7 @@ Status GraphChange::mark_dead(NodeId id) {
   if (impl_->is_dead(id)) return {};
   try {
     impl_->dead.insert(id, 0);
+    impl_->holders_known = false;
   } catch (const std::bad_alloc&) {
     return no_memory();
   }
@@ -174,7 +174,7 @@ Status GraphChange::mark_dead(NodeId id) {
 
 bool GraphChange::is_dead(NodeId id) const noexcept { return impl_->is_dead(id); }
 
-bool GraphChange::is_dirty(NodeId id) const noexcept { return impl_->state(id).missing_from != kNodeNone; }
+bool GraphChange::is_dirty(NodeId id) const noexcept { return impl_->state(id).dirty != 0; }
 
 Result<NodeRecord> GraphChange::record(NodeId id) const {
   if (impl_->is_broken) return broken_change();
@@ -204,7 +204,7 @@ Status GraphChange::mark_folded(NodeId id, NodeId as_of) {
   try {
     NodeState& state = impl_->writable_state(id);
     state.as_of = as_of;
-    if (as_of >= impl_->linked_max) state.missing_from = kNodeNone;
+    if (as_of >= impl_->linked_max) state.dirty = 0;
   } catch (const std::bad_alloc&) {
     return no_memory();
   }
@@ -243,7 +243,7 @@ void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
                        std::memory_order_release);
     state.as_of = patch.state.as_of;
     state.child_count = patch.state.child_count;
-    state.missing_from = patch.state.missing_from;
+    state.dirty = patch.state.dirty;
     if (patch.lists == nullptr) continue;
     for (unsigned level = 0; level <= state.level; ++level) {
       const Link* lists = patch.lists + (level == 0 ? 0 : graph.list_entries(level - 1));
@@ -257,18 +257,8 @@ void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
     }
   };
   for_each(dead, [&](NodeId id) { owner.set_delete_seq(id, seq); });
-  // The deleted are counted by set_delete_seq().
-  graph.dead_count -= purged.size();
   for_each(purged, [&](NodeId id) { graph.state(id).present.store(0, std::memory_order_release); });
   graph.present_count = present_count;
-  graph.lowest_present = lowest_present;
-  if (used_dead_links != nullptr) {
-    if (used_dead_links == &dead_links) graph.dead_links = std::move(dead_links);
-    graph.dead_links.late_rows.resize(late_rows_left);  // fewer: allocates nothing
-  } else if (has_new_dead_links) {
-    graph.dead_links.clear();
-  }
-  if (graph.dead_count == 0) graph.dead_links.clear();
 
   base_max = linked_max = max_id();
   highest = kNodeNone;
@@ -281,9 +271,10 @@ void GraphChange::Impl::publish(std::uint64_t seq) noexcept {
   patch_lists.clear();
   dead.clear();
   purged.clear();
-  dead_links.clear();
-  has_new_dead_links = false;
-  used_dead_links = nullptr;
+  holders.clear();
+  dirty_rows.clear();
+  lowest_present = 1;
+  holders_known = false;
   arena_.clear();
   arena_left_ = 0;
 }

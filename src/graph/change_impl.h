@@ -63,13 +63,14 @@ struct GraphChange::Impl {
   std::vector<const Link*> patch_lists;  ///< patches[i].lists, for WalkView
   IdMap dead;                            ///< deleted by this change
   IdMap purged;
-  /// For purge.cc: a scan of this change; where it is not valid, that of the graph serves, unless this change made links
-  /// to the dead. The first `late_rows_left` of its late_rows are still to be looked at.
-  DeadLinks dead_links;
-  bool has_new_dead_links = false;
-  const DeadLinks* used_dead_links = nullptr;
-  std::size_t late_rows_left = 0;
-  NodeId lowest_present = 1;
+  /// Links to dead nodes, as (target << 32 | holder), ascending; made by the first purge, see
+  /// purge.cc.
+  std::vector<std::uint64_t> holders;
+  std::vector<std::uint64_t>
+      dirty_rows;  ///< (as_of << 32 | id) of dirty nodes, descending; made with holders
+  std::uint64_t live_count = 0;  ///< made with holders
+  NodeId lowest_present = 1;     ///< no present node is below it, for purge.cc
+  bool holders_known = false;
   /// An allocation failed half way through a step: only destruction is left.
   bool is_broken = false;
 
@@ -100,16 +101,6 @@ struct GraphChange::Impl {
   [[nodiscard]] std::vector<NodeId> list_ids(NodeId id, unsigned level) const;
   [[nodiscard]] LevelLists lists(NodeId id) const;
   [[nodiscard]] LevelLists own(NodeId id) const;
-
-  [[nodiscard]] std::uint64_t live_count() const noexcept {
-    return present_count - (graph.dead_count + dead.size() - purged.size());
-  }
-  /// To be called when a list gets a link to a dead node that it may not have had.
-  void note_dead_link() noexcept {
-    has_new_dead_links = true;
-    dead_links.is_valid = false;
-    used_dead_links = nullptr;
-  }
 
   // The following may throw bad_alloc, before anything is changed.
   Patch& make_patch(NodeId id);

@@ -229,21 +229,16 @@ void Graph::set_node(NodeId id, RowId rowid, CodeInfo info) noexcept {
 }
 NodeId Graph::as_of(NodeId id) const noexcept { return impl_->state(id).as_of; }
 
-bool Graph::is_dirty(NodeId id) const noexcept {
-  return impl_->state(id).missing_from != kNodeNone;
-}
+bool Graph::is_dirty(NodeId id) const noexcept { return impl_->state(id).dirty != 0; }
 
 void Graph::set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept {
   NodeState& state = impl_->state(id);
   state.as_of = as_of;
-  // Which back-link is the first one missing is not known: the lowest one possible folds the row early.
-  state.missing_from = dirty ? as_of + 1 : kNodeNone;
+  state.dirty = dirty ? 1 : 0;
 }
 
 void Graph::set_delete_seq(NodeId id, std::uint64_t seq) noexcept {
-  if (impl_->state(id).delete_seq.exchange(seq, std::memory_order_release) == 0 && seq != 0) {
-    ++impl_->dead_count;
-  }
+  impl_->state(id).delete_seq.store(seq, std::memory_order_release);
 }
 
 }  // namespace nearlite

@@ -10,7 +10,7 @@
 // than there are.
 //
 // Threads. `max_id`, `entry`, list entries and the atomic fields of NodeState are read by anybody.
-// Everything else of a published node is constant, or (as_of, missing_from, child_count, present_count,
+// Everything else of a published node is constant, or (as_of, dirty, child_count, present_count,
 // upper_nodes) belongs to the writer. A reader reaches a node through an acquire load of max_id,
 // entry or a list entry that was stored with release after the node was complete.
 #pragma once
@@ -35,7 +35,7 @@ struct GraphKernels;
 using Link = std::atomic<NodeId>;
 static_assert(sizeof(Link) == sizeof(NodeId) && Link::is_always_lock_free);
 
-/// What is kept of a node beside its code and lists.
+/// What is kept of a node beside its code and lists: 32 bytes, two to a cache line.
 struct NodeState {
   RowId rowid = 0;
   std::atomic<std::uint64_t> delete_seq{0};
@@ -45,9 +45,9 @@ struct NodeState {
   std::uint8_t level = 0;          ///< fixed when the chunk is made
   std::uint8_t child_count = 0;    ///< entries of the list at level 0 whose parent is this node
   std::atomic<std::uint8_t> present{0};
-  NodeId missing_from = kNodeNone;    ///< first back-link that the row lacks; none = it has all
+  std::uint8_t dirty = 0;  ///< the row misses back-links
 };
-static_assert(sizeof(NodeState) == 40);
+static_assert(sizeof(NodeState) == 32);
 
 /// Zeroed memory on a 64-byte boundary: in huge pages where it is large, because it is read at
 /// random, else in pages that cost nothing until they are touched, because most indexes are small.
@@ -67,20 +67,6 @@ class ZeroedBytes {
   AlignedBuffer large_;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
-};
-
-/// Who links to the dead: found by one scan of all lists, then used by many purges (purge.cc). Whoever lets go stays
-/// in it; a new link to one of `targets` makes it invalid.
-struct DeadLinks {
-  bool is_valid = false;
-  std::vector<std::uint64_t> targets;    ///< a bit per id: the dead that the scan looked for
-  std::vector<std::uint64_t> holders;    ///< target << 32 | holder, ascending
-  std::vector<std::uint64_t> late_rows;  ///< missing_from << 32 | id of rows that lack back-links, descending
-
-  [[nodiscard]] bool covers(NodeId id) const noexcept {
-    return is_valid && (id >> 6) < targets.size() && (targets[id >> 6] >> (id & 63) & 1) != 0;
-  }
-  void clear() noexcept { *this = DeadLinks(); }
 };
 
 struct Graph::Impl {
@@ -107,9 +93,6 @@ struct Graph::Impl {
   // Writer only.
   NodeId reserved_last = kNodeNone;  ///< chunks up to this id exist
   std::uint64_t present_count = 0;
-  std::uint64_t dead_count = 0;  ///< present and deleted
-  NodeId lowest_present = 1;     ///< nothing below it is present or will be
-  DeadLinks dead_links;
   std::vector<NodeId> upper_nodes;  ///< published ids of level > 0, ascending; purged ones included
   std::vector<ZeroedBytes> blocks;  ///< owns all memory above
 

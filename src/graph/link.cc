@@ -186,16 +186,13 @@ void Linker::place(NodeId node, Choice& choice) {
   state.parent.store(parent, std::memory_order_relaxed);
   state.child_count = 0;
   state.as_of = node;
-  state.missing_from = kNodeNone;
+  state.dirty = 0;
   change_.own_offsets.push_back(change_.own_ids.size());
   for (unsigned level = 0; level <= state.level; ++level) {
     const std::vector<NodeId>& own = choice.own[level];
     write_list(graph.list(node, level), own.data(), own.size(), graph.capacity(level));
     change_.own_ids.push_back(static_cast<NodeId>(own.size()));
     change_.own_ids.insert(change_.own_ids.end(), own.begin(), own.end());
-    for (const NodeId target : own) {
-      if (change_.is_dead(target)) change_.note_dead_link();
-    }
     for (const NodeId target : own) answers_.push_back({target, level, node});
   }
 }
@@ -210,10 +207,7 @@ Status Linker::answer(std::span<const NodeId> batch, unsigned thread_count) {
            answers_[last].level == link.level) {
       ++last;
     }
-    NodeState& state = change_.writable_state(link.target);
-    if (state.missing_from == kNodeNone || state.missing_from > link.added) {
-      state.missing_from = link.added;
-    }
+    change_.writable_state(link.target).dirty = 1;
     groups.push_back({first, last, change_.writable_list(link.target, link.level)});
   }
   for (Worker& worker : workers_) worker.prune.prepare(graph);
@@ -260,6 +254,7 @@ Status Linker::link_batch(std::span<const NodeId> batch) {
   change_.linked_count += batch.size();
   change_.linked_max = batch.back();
   change_.present_count += batch.size();
+  change_.holders_known = false;
   change_.is_broken = false;
   return {};
 }

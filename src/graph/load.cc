@@ -80,7 +80,7 @@ Status GraphLoader::Impl::add(const NodeRecord& row) {
   state.rowid = row.rowid;
   state.parent.store(row.parent, std::memory_order_relaxed);
   state.as_of = row.as_of;
-  state.missing_from = kNodeNone;
+  state.dirty = 0;
   state.present.store(kLoaded, std::memory_order_relaxed);
   as_of_max = std::max(as_of_max, row.as_of);
   if (state.level > 0) upper_nodes.push_back(row.id);
@@ -159,8 +159,7 @@ Status GraphLoader::Impl::replay(unsigned thread_count) {
           const BackLink& link = back_links[i];
           append_link(tree, link.target, link.level, link.added,
                       graph.list(link.target, link.level), scratch[worker]);
-          NodeId& missing_from = graph.state(link.target).missing_from;
-          if (missing_from == kNodeNone) missing_from = link.added;
+          graph.state(link.target).dirty = 1;
         }
       },
       [] { return false; });

@@ -2,9 +2,9 @@
 // for a replay.
 //
 // After a repair pass only other dead nodes and its parent in the tree still link to it. They are
-// found by one scan of all lists (about 50 ms for a million nodes), which finds whoever else links
-// to the dead as well: what purge() promises does not depend on how well its caller counted. The
-// scan serves all purges, also of later changes, until a list gets a new link to a dead node.
+// found by one scan of all lists in the first purge of a change (about 30 ms for a million nodes),
+// which also finds whoever else does: what purge() promises does not depend on how well its caller
+// counted. Purge many nodes in one change, not one a commit.
 //
 // The memory of a purged node stays: a reader that still walks into it meets a valid list.
 #include <algorithm>
@@ -27,92 +27,78 @@ class Purge {
   void run();
 
  private:
-  void find_dead_links();
+  void find_holders();
   [[nodiscard]] bool leads_to_life(NodeId id) const;
   [[nodiscard]] NodeId find_root() const;
-  NodeId leave_tree(const std::vector<NodeId>& links);
+  NodeId leave_tree();
   void unlink(NodeId holder);
-  void fold_rows_that_need_it(const std::vector<std::uint64_t>& late_rows);
+  void fold_rows_that_need_it();
   [[nodiscard]] NodeId choose_entry(NodeId root) const;
   [[nodiscard]] NodeId lowest_present();
-  void use_dead_links();
-  [[nodiscard]] std::vector<NodeId> holders(const DeadLinks& used) const;
+  template <class Action>
+  void for_each_holder(Action&& action);
 
   GraphChange::Impl& change_;
   Graph::Impl& graph_;
   NodeId node_;
 };
 
-// Calls action(id) for all present nodes, ascending.
-template <class Action>
-void for_each_present(const GraphChange::Impl& change, Action&& action) {
-  for (NodeId id = change.lowest_present; id <= change.linked_max; ++id) {
-    if (change.graph.states[id >> Graph::kChunkShift] == nullptr) {
+void Purge::find_holders() {
+  const NodeId last = change_.linked_max;
+  std::vector<std::uint64_t> dead((std::size_t{last} >> 6) +
+                                  1);  // a bitmap stays in the cache, the states do not
+  std::vector<NodeId> present;
+  change_.live_count = 0;
+  for (NodeId id = 1; id <= last; ++id) {
+    if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
       id |= Graph::Impl::kSlotMask;
-    } else if (change.is_present(id)) {
-      action(id);
+      continue;
     }
+    if (!change_.is_present(id)) continue;
+    present.push_back(id);
+    change_.live_count += change_.is_dead(id) ? 0 : 1;
+    if (change_.is_dead(id)) dead[id >> 6] |= std::uint64_t{1} << (id & 63);
   }
-}
-
-void Purge::find_dead_links() {
-  DeadLinks& found = change_.dead_links;
-  found.clear();
-  // A bitmap stays in the cache, the states of all neighbours of all nodes do not.
-  found.targets.resize((std::size_t{change_.linked_max} >> 6) + 1);
-  for_each_present(change_, [&](NodeId id) {
-    if (change_.is_dead(id)) found.targets[id >> 6] |= std::uint64_t{1} << (id & 63);
-  });
-  found.is_valid = true;
-  for_each_present(change_, [&](NodeId id) {
+  change_.holders.clear();
+  change_.dirty_rows.clear();
+  for (const NodeId id : present) {
     const NodeState& state = change_.state(id);
     for (unsigned level = 0; level <= state.level; ++level) {
       const Link* list = change_.list(id, level);
       for (std::uint32_t i = 0; i < graph_.capacity(level); ++i) {
         const NodeId entry = list[i].load(std::memory_order_relaxed);
         if (entry == kNodeNone) break;
-        if (found.covers(entry)) found.holders.push_back(std::uint64_t{entry} << 32 | id);
+        if ((dead[entry >> 6] >> (entry & 63) & 1) != 0)
+          change_.holders.push_back(std::uint64_t{entry} << 32 | id);
       }
     }
-    if (state.missing_from != kNodeNone) {
-      found.late_rows.push_back(std::uint64_t{state.missing_from} << 32 | id);
-    }
-  });
-  std::sort(found.holders.begin(), found.holders.end());
-  found.holders.erase(std::unique(found.holders.begin(), found.holders.end()), found.holders.end());
-  std::sort(found.late_rows.begin(), found.late_rows.end(), std::greater<>());
-}
-
-// Makes change_.used_dead_links one that covers this node.
-void Purge::use_dead_links() {
-  if (change_.used_dead_links != nullptr && change_.used_dead_links->covers(node_)) return;
-  if (change_.used_dead_links == nullptr && !change_.has_new_dead_links &&
-      graph_.dead_links.covers(node_)) {
-    change_.used_dead_links = &graph_.dead_links;
-  } else {
-    change_.used_dead_links = nullptr;
-    find_dead_links();
-    change_.has_new_dead_links = false;
-    change_.used_dead_links = &change_.dead_links;
+    if (state.dirty != 0) change_.dirty_rows.push_back(std::uint64_t{state.as_of} << 32 | id);
   }
-  change_.late_rows_left = change_.used_dead_links->late_rows.size();
+  std::sort(change_.holders.begin(), change_.holders.end());
+  change_.holders.erase(std::unique(change_.holders.begin(), change_.holders.end()),
+                        change_.holders.end());
+  std::sort(change_.dirty_rows.begin(), change_.dirty_rows.end(),
+            std::greater<>());  // lowest as_of at the back
+  change_.holders_known = true;
 }
 
-// All who link to the node, ascending. Some may have let go since the scan; unlink() looks.
-std::vector<NodeId> Purge::holders(const DeadLinks& used) const {
-  const std::vector<std::uint64_t>& all = used.holders;
+// Those in the index may have let go since; unlink() looks.
+template <class Action>
+void Purge::for_each_holder(Action&& action) {
+  const auto first =
+      std::lower_bound(change_.holders.begin(), change_.holders.end(), std::uint64_t{node_} << 32);
   std::vector<NodeId> ids;
-  for (auto at = std::lower_bound(all.begin(), all.end(), std::uint64_t{node_} << 32);
-       at != all.end() && (*at >> 32) == node_; ++at) {
-    const auto id = static_cast<NodeId>(*at & 0xFFFF'FFFF);
-    if (change_.is_present(id)) ids.push_back(id);
+  for (auto at = first; at != change_.holders.end() && (*at >> 32) == node_; ++at) {
+    ids.push_back(static_cast<NodeId>(*at & 0xFFFF'FFFF));
   }
-  return ids;
+  for (const NodeId id : ids) {
+    if (change_.is_present(id)) action(id);
+  }
 }
 
 // Below a dead node somebody may live who was inserted after the pass, when all others were dead.
 bool Purge::leads_to_life(NodeId id) const {
-  if (change_.live_count() == 0) return false;
+  if (change_.live_count == 0) return false;
   std::vector<NodeId> stack{id};
   while (!stack.empty()) {
     const NodeId at = stack.back();
@@ -127,21 +113,24 @@ bool Purge::leads_to_life(NodeId id) const {
 
 // The root of the tree, when a node that was cut off from it does not know.
 NodeId Purge::find_root() const {
-  NodeId root = kNodeNone;
-  for_each_present(change_, [&](NodeId id) {
-    if (id != node_ && root == kNodeNone && change_.parent(id) == kNodeNone) root = id;
-  });
-  return root;
+  for (NodeId id = 1; id <= change_.linked_max; ++id) {
+    if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
+      id |= Graph::Impl::kSlotMask;
+    } else if (id != node_ && change_.is_present(id) && change_.parent(id) == kNodeNone) {
+      return id;
+    }
+  }
+  return kNodeNone;
 }
 
 // Children that lead to life get another parent, others are cut off. The root hands its place to a
 // child first, or, as the last of its tree, to any node that is left. Returns the root, kNodeNone
 // when this node was cut off from it.
-NodeId Purge::leave_tree(const std::vector<NodeId>& links) {
+NodeId Purge::leave_tree() {
   std::vector<NodeId> children;
-  for (const NodeId id : links) {
+  for_each_holder([&](NodeId id) {
     if (change_.parent(id) == node_ && id != node_) children.push_back(id);
-  }
+  });
   // Those that lead to life first, each part in ascending order. Nobody lives in a part that was
   // cut off (in a damaged file somebody may: then he stays there).
   NodeId root = top_of(change_, node_);
@@ -169,6 +158,9 @@ NodeId Purge::leave_tree(const std::vector<NodeId>& links) {
     if (*at == root) continue;
     if (at < rest) {
       move_out(change_, *at, root, scratch);
+      // It and its new parent link to each other: one that is dead has a new holder.
+      if (change_.is_dead(*at) || change_.is_dead(change_.parent(*at)))
+        change_.holders_known = false;
     } else {
       change_.writable_state(*at).parent.store(*at, std::memory_order_relaxed);
       change_.touch(*at);
@@ -189,18 +181,18 @@ void Purge::unlink(NodeId holder) {
   }
 }
 
-// A row that lacks a back-link from this node, or from an older one. Even if that was pruned again,
-// it took part in pruning.
-void Purge::fold_rows_that_need_it(const std::vector<std::uint64_t>& late_rows) {
-  std::size_t& left = change_.late_rows_left;
-  for (; left > 0 && (late_rows[left - 1] >> 32) <= node_; --left) {
-    const auto id = static_cast<NodeId>(late_rows[left - 1] & 0xFFFF'FFFF);
-    const NodeId missing_from = change_.is_present(id) ? change_.state(id).missing_from : kNodeNone;
-    if (missing_from != kNodeNone && missing_from <= node_) change_.touch(id);
+// A row older than this node may miss a back-link from it. Even if that was pruned again, it took
+// part in pruning.
+void Purge::fold_rows_that_need_it() {
+  std::vector<std::uint64_t>& rows = change_.dirty_rows;
+  while (!rows.empty() && (rows.back() >> 32) < node_) {
+    const auto id = static_cast<NodeId>(rows.back() & 0xFFFF'FFFF);
+    rows.pop_back();
+    if (change_.is_present(id) && change_.state(id).dirty != 0) change_.touch(id);
   }
 }
 
-// Purged nodes do not come back: the scan goes on where the last one ended.
+// Purged nodes do not come back: the scan goes on where the last one of this change ended.
 NodeId Purge::lowest_present() {
   NodeId& id = change_.lowest_present;
   for (; id <= change_.linked_max; ++id) {
@@ -216,7 +208,7 @@ NodeId Purge::lowest_present() {
 // The highest of the living, then the oldest. Where nobody lives, the root: it is never cut off,
 // and whoever is inserted next hangs on the tree.
 NodeId Purge::choose_entry(NodeId root) const {
-  if (change_.live_count() == 0) return root;
+  if (change_.live_count == 0) return root;
   NodeId best = kNodeNone;
   const auto offer = [&](NodeId id) {
     if (!change_.is_present(id) || change_.is_dead(id)) return;
@@ -224,23 +216,22 @@ NodeId Purge::choose_entry(NodeId root) const {
   };
   for (const NodeId id : graph_.upper_nodes) offer(id);
   for (std::size_t i = 0; i < change_.linked_count; ++i) offer(change_.new_ids[i]);
-  if (best == kNodeNone) {
-    for_each_present(change_, [&](NodeId id) {
-      if (best == kNodeNone) offer(id);
-    });
+  for (NodeId id = 1; best == kNodeNone && id <= change_.linked_max; ++id) {
+    if (graph_.states[id >> Graph::kChunkShift] == nullptr) {
+      id |= Graph::Impl::kSlotMask;
+    } else {
+      offer(id);
+    }
   }
   return best != kNodeNone ? best : root;
 }
 
 void Purge::run() {
-  const bool is_first = change_.purged.size() == 0;
-  use_dead_links();
-  // The next lines may make the scan invalid for later purges, not for this one.
-  const DeadLinks& used = *change_.used_dead_links;
-  const std::vector<NodeId> links = holders(used);
-  fold_rows_that_need_it(used.late_rows);
-  const NodeId root = leave_tree(links);
-  for (const NodeId id : links) unlink(id);
+  const bool is_first = !change_.holders_known;
+  if (is_first) find_holders();
+  const NodeId root = leave_tree();
+  for_each_holder([&](NodeId id) { unlink(id); });
+  fold_rows_that_need_it();
   const NodeId entry = change_.entry;
   // A dead entry point may have been cut off with this node, so the first purge of a change looks
   // for a better one.

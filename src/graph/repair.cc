@@ -115,12 +115,6 @@ void Repair::rewrite(unsigned level) {
   graph_.kernels->select(graph_, selection);
   const std::uint32_t kept = std::min(selection.kept_count, capacity);
   std::sort(selection.kept.begin(), selection.kept.begin() + kept);
-  for (std::uint32_t i = 0; i < kept; ++i) {  // deleted after the pass began
-    const NodeId id = selection.kept[i];
-    if (change_.is_dead(id) && !std::binary_search(list.begin(), list.end(), id)) {
-      change_.note_dead_link();
-    }
-  }
   write_list(change_.writable_list(node_, level), selection.kept.data(), kept, capacity);
 }
 
@@ -145,7 +139,7 @@ bool Repair::run() {
     change_.writable_state(node_).child_count = static_cast<std::uint8_t>(children);
   }
   // A row that misses back-links of a dead node could not be replayed once that node's row is gone.
-  if (change_.state(node_).missing_from != kNodeNone) changed = true;
+  if (change_.state(node_).dirty != 0) changed = true;
   if (changed) change_.touch(node_);
   return changed;
 }
@@ -162,6 +156,7 @@ Result<bool> GraphChange::repair(NodeId v, std::uint64_t dead_as_of) {
   impl_->is_broken = true;
   try {
     const bool changed = Repair(*impl_, v, dead_as_of).run();
+    if (changed) impl_->holders_known = false;
     impl_->is_broken = false;
     return changed;
   } catch (const std::bad_alloc&) {

@@ -160,7 +160,6 @@ void set_parent(GraphChange::Impl& change, NodeId node, NodeId parent, PruneScra
   append_link(tree, node, 0, parent, change.writable_list(node, 0), scratch);
   change.touch(parent);
   change.touch(node);
-  if (change.is_dead(parent) || change.is_dead(node)) change.note_dead_link();
 }
 
 NodeId find_root(const GraphChange::Impl& change) {

@@ -153,11 +153,10 @@ class History {
       }
       pass_ends_ = hand_ > max_id_ && plan.inserted.empty();
     }
-    // A few at a time, and now and then whatever is dead: purge() trusts nobody's pass.
     const std::uint64_t keep_one_in = 1 + pick(4);
-    const std::uint64_t ready = chance(12) ? seq_ : purge_ready_;
     for (const auto& [id, seq] : dead_) {
-      if (seq <= ready && (keep_one_in == 1 || pick(keep_one_in) != 0)) plan.purged.push_back(id);
+      if (seq <= purge_ready_ && (keep_one_in == 1 || pick(keep_one_in) != 0))
+        plan.purged.push_back(id);
     }
   }
 
