@@ -38,7 +38,7 @@ class History {
         queries_(options, seed + 3),
         file_(new_file(options)) {
     options_.thread_count = variant.thread_count;
-    if (variant.side_file) path_ = "property_test." + std::to_string(getpid()) + ".image";
+    if (variant.side_file) path_ = testing::TempDir() + "property_test." + std::to_string(getpid());
     for (int i = 0; i < 3; ++i) connections_.push_back(nullptr);
     reopen();
   }
@@ -262,13 +262,14 @@ struct Kind {
   Metric metric;
   std::uint32_t dim;
   std::uint32_t tombstone_rebuild_pct;
+  std::uint64_t seed;  ///< of a history that once went wrong
 };
 
 class PropertyTest : public testing::TestWithParam<Kind> {};
 
 // Attacks INVARIANT D1 (answers against a map of the rows) and INVARIANT G6 (digests).
 TEST_P(PropertyTest, AnswersEqualTheTableAndDigestsDependOnStatementsAlone) {
-  const std::uint64_t seed = run_seed(20'260'801);
+  const std::uint64_t seed = run_seed(GetParam().seed);
   SCOPED_TRACE("repeat with NEARLITE_SEED=" + std::to_string(seed) +
                " unit_index --gtest_filter=*Property*" + GetParam().name);
   IndexOptions options = small_index(GetParam().metric, GetParam().dim);
@@ -301,11 +302,12 @@ TEST_P(PropertyTest, AnswersEqualTheTableAndDigestsDependOnStatementsAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, PropertyTest,
-                         testing::Values(Kind{"Cosine", Metric::kCosine, 20, 30},
-                                         Kind{"L2", Metric::kL2, 20, 10},
-                                         Kind{"Ip", Metric::kIp, 20, 0},
-                                         Kind{"L1", Metric::kL1, 6, 20},
-                                         Kind{"Hamming", Metric::kHamming, 40, 100}),
+                         testing::Values(Kind{"Cosine", Metric::kCosine, 20, 30, 2},
+                                         Kind{"L2", Metric::kL2, 20, 10, 67},
+                                         Kind{"L2Dying", Metric::kL2, 20, 10, 40},
+                                         Kind{"Ip", Metric::kIp, 20, 0, 5},
+                                         Kind{"L1", Metric::kL1, 6, 20, 20'260'801},
+                                         Kind{"Hamming", Metric::kHamming, 40, 100, 11}),
                          [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace
