@@ -184,11 +184,11 @@ class Bench:
                 worker.ask("build", first=first, rows=0)
                 inserted = worker.ask("append", first=first, count=CHURN_ROWS)
                 line = {"case": case, "engine": "nearlite", "ef": EF, "rows": CHURN_ROWS,
-                        "insert_seconds": inserted["seconds"]}
+                        "insert_seconds": inserted["cpu_seconds"]}
                 if case == "churn":
-                    line["update_seconds"] = [
-                        worker.ask("update", first=turn * CHURN_ROWS, count=CHURN_ROWS)["seconds"]
-                        for turn in (1, 2)]
+                    turns = [worker.ask("update", first=turn * CHURN_ROWS, count=CHURN_ROWS)
+                             for turn in (1, 2)]
+                    line["update_seconds"] = [turn["cpu_seconds"] for turn in turns]
                 line |= {key: worker.ask("search", ef=EF)[key] for key in ("p50_us", "p99_us")}
                 line |= worker.ask("recall_now", ef=EF, count=500)
                 line["lost"] = worker.ask("find_themselves", ef=EF, first=2 * CHURN_ROWS,

@@ -28,6 +28,7 @@ class Hnswlib {
 
   Json build(const Json& request) {
     const std::size_t threads = request.at("threads");
+    const double cpu_start = process_seconds();
     const Clock::time_point start = Clock::now();
     index_ = std::make_unique<hnswlib::HierarchicalNSW<float>>(&space_, data_.row_count(), kM,
                                                                kEfConstruction);
@@ -41,7 +42,7 @@ class Hnswlib {
     for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
     work();
     for (std::thread& helper : helpers) helper.join();
-    return {{"seconds", seconds_since(start)}};
+    return {{"seconds", seconds_since(start)}, {"cpu_seconds", process_seconds() - cpu_start}};
   }
 
   Json save(const Json& request) {

@@ -12,14 +12,17 @@ namespace {
 // Enough to bring back what other engines' turns pushed out of the caches.
 constexpr std::size_t kWarmUp = 200;
 
-// Processor time of this thread: what the search itself took, whoever else the machine serves.
-double thread_seconds() {
+double read_clock(clockid_t clock) {
   timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 }  // namespace
+
+double thread_seconds() { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+
+double process_seconds() { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
 void Latencies::append(const Latencies& other) {
   times_.insert(times_.end(), other.times_.begin(), other.times_.end());

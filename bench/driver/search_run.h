@@ -18,6 +18,11 @@ inline double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+/// Processor time of the calling thread, and of the whole process: what the work itself took,
+/// whoever else the machine serves.
+double thread_seconds();
+double process_seconds();
+
 /// Times of single operations, of which a quantile can be told.
 class Latencies {
  public:

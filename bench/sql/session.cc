@@ -35,6 +35,7 @@ Json Session::build(const Json& request) {
   const std::size_t first = request.value("first", std::size_t{0});
   const std::size_t rows = request.value("rows", data_.row_count() - first);
   db_->execute(dialect_.create);
+  const double cpu_start = process_seconds();
   const Clock::time_point start = Clock::now();
   db_->execute("BEGIN");
   Statement insert = db_->prepare(dialect_.insert);
@@ -44,9 +45,11 @@ Json Session::build(const Json& request) {
   const double inserted = seconds_since(start);
   db_->execute("COMMIT");
   const double committed = seconds_since(start);
+  const double cpu_seconds = process_seconds() - cpu_start;
   db_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
   return {{"rows", rows},
           {"seconds", committed},
+          {"cpu_seconds", cpu_seconds},
           {"insert_seconds", inserted},
           {"commit_seconds", committed - inserted},
           {"checkpoint_seconds", seconds_since(start) - committed}};
