@@ -366,6 +366,7 @@ Status Table::destroy() {
   }
   for (auto& index : indexes_) index->remove_side_file();
   if (writing) {
+    was_dropped_ = true;
     rollback_to();
   } else {
     connection_.remove(*this);
@@ -428,7 +429,7 @@ Status Table::find_current_name() {
 
 bool Table::is_real() {
   if (name_in_doubt_ && !find_current_name().ok()) return false;
-  if (!is_new_ && former_names_.empty()) return true;
+  if (!is_new_ && !was_dropped_ && former_names_.empty()) return true;
   const auto here = has_shadow_tables(name_);
   return here.ok() && *here;
 }
@@ -458,7 +459,7 @@ Status Table::sync() {
 void Table::commit() noexcept {
   for (auto& index : indexes_) is_gone_ ? index->rollback() : index->commit();
   if (is_gone_) connection_.remove(*this);  // the caller holds it
-  is_gone_ = false;
+  is_gone_ = was_dropped_ = false;
   settings_changed_ = false;
   is_new_ = false;
   former_names_.clear();
@@ -469,7 +470,7 @@ void Table::rollback() noexcept {
   for (auto& index : indexes_) index->rollback();
   settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   settings_changed_ = false;
-  is_gone_ = false;
+  is_gone_ = was_dropped_ = false;
   is_new_ = false;
   former_names_.clear();
   name_in_doubt_ = false;

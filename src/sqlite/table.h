@@ -138,8 +138,9 @@ class Table : public std::enable_shared_from_this<Table> {
   std::string name_;
   std::vector<std::string> former_names_;  // of this transaction: ROLLBACK may bring one back
   bool name_in_doubt_ = false;
-  bool is_new_ = false;     // made by this transaction
-  bool is_gone_ = false;    // as of the last sync: its shadow tables are dropped
+  bool is_new_ = false;       // made by this transaction
+  bool was_dropped_ = false;  // by this transaction; ROLLBACK TO may have brought it back
+  bool is_gone_ = false;      // as of the last sync: its shadow tables are dropped
   bool is_retired_ = false;
   std::string uuid_;
   TableOptions options_;

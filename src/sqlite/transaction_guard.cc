@@ -51,8 +51,7 @@ TransactionGuard& guard_of(sqlite3_vtab* vtab) {
 int x_connect(sqlite3* db, void* user, int /*argc*/, const char* const* /*argv*/,
               sqlite3_vtab** out, char** error) noexcept {
   return guard(error, [&] {
-    if (const int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(ignored)");
-        rc != SQLITE_OK) {
+    if (const int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(ignored)"); rc != SQLITE_OK) {
       return from_sqlite(db, rc, "nearlite_transaction");
     }
     *out = new Vtab{sqlite3_vtab(), static_cast<TransactionGuard*>(user)};

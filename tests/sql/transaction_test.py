@@ -122,6 +122,33 @@ class Transactions(SqlCase):
         self.check(rows)
         self.check(rows, reader)
 
+    def test_commit_busy_rebuild_rollback_to_and_a_failed_statement(self):
+        rows = self.make(7)
+        reader = self.connect()
+        reader.run("BEGIN")
+        reader.run("SELECT count(*) FROM sqlite_schema")
+        self.db.run("SAVEPOINT a")
+        self.db.run("UPDATE t SET rowid = 100 WHERE rowid = 3")
+        self.fails(BUSY, self.db.run, "RELEASE a")
+        self.db.run("INSERT INTO t(t) VALUES('rebuild')")
+        self.db.run("ROLLBACK TO a")
+        self.db.run("DELETE FROM t WHERE rowid = 7")
+        del rows[7]
+        self.fails(BUSY, self.db.run, "COMMIT")
+        rows[5] = self.vectors.next()
+        self.db.run("UPDATE t SET embedding = ? WHERE rowid = 5", blob(rows[5]))
+        self.fails(
+            CONSTRAINT,
+            self.db.run,
+            "INSERT INTO t(rowid, embedding) VALUES(101, ?1), (102, ?1), (4, ?1)",
+            blob(rows[1]),
+        )
+        self.check(rows)
+        reader.run("COMMIT")
+        self.db.run("COMMIT")
+        self.check(rows)
+        self.check(rows, reader)
+
     def test_commit_busy_then_rollback(self):
         rows = self.make()
         reader = self.connect()
@@ -263,6 +290,28 @@ class Transactions(SqlCase):
         rows = {7: self.insert(self.db, 7)}
         self.db.run("COMMIT")
         self.check(rows)
+        self.check(rows, self.connect())
+
+    def test_a_dropped_table_is_not_taken_for_its_successor(self):
+        self.make()
+        for number in range(12):  # the order of tables in memory must not matter
+            self.db.run("BEGIN")
+            self.insert(self.db, 100 + number)
+            self.db.run("SAVEPOINT s")
+            self.db.run(f"CREATE TABLE other{number}(x)")
+            self.db.run("ROLLBACK TO s")  # resets the schema: the table is connected again
+            self.insert(self.db, 200 + number)
+            self.db.run("DROP TABLE t")
+            self.db.run(CREATE)
+            rows = {rowid: self.insert(self.db, rowid) for rowid in range(1, 40)}
+            reader = self.connect()
+            reader.run("BEGIN")
+            reader.run("SELECT count(*) FROM sqlite_schema")
+            self.fails(BUSY, self.db.run, "COMMIT")
+            self.check(rows)
+            reader.run("COMMIT")
+            self.db.run("COMMIT")
+            self.check(rows)
         self.check(rows, self.connect())
 
     def test_the_same_creation_again_after_rollback_to(self):
