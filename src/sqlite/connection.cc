@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/handles.h"
+#include "sqlite/read_scope.h"
 #include "sqlite/table.h"
 
 namespace nearlite::sqlite {
@@ -27,17 +28,7 @@ void Connection::remove(const Table& table) {
 
 // Every table of the module in every attached database, as the schema tells.
 Result<std::vector<Connection::Name>> Connection::list_names() {
-  std::vector<std::string> schemas;
-  {
-    NEARLITE_ASSIGN(Statement list,
-                    Statement::prepare(db_, "PRAGMA database_list", "database list", 0));
-    StatementUse use = list.use();
-    for (;;) {
-      NEARLITE_ASSIGN(const bool row, use.step());
-      if (!row) break;
-      schemas.emplace_back(use.column_text(1));
-    }
-  }
+  NEARLITE_ASSIGN(const std::vector<std::string> schemas, list_schemas(db_));
   std::vector<Name> names;
   for (const std::string& schema : schemas) {
     const std::string sql =

@@ -390,6 +390,28 @@ class Transactions(SqlCase):
         rows[3000] = self.insert(self.db, 3000)
         self.check(rows, second)
 
+    def test_another_connection_puts_another_table_in_its_place(self):
+        self.make()
+        reader = self.connect()
+        reader.run("ATTACH ? AS aux", self.path)
+        main, aux = "SELECT nearlite_check('t')", "SELECT nearlite_check('aux.t')"
+        found = "SELECT count(*) FROM vss_knn(?, 1000, ?)"
+        for dim, functions_first in ((24, True), (8, False), (3, True), (8, False)):
+            with self.subTest(dim):
+                self.db.run("DROP TABLE t")
+                self.db.run(f"CREATE VIRTUAL TABLE other USING hnsw(embedding float[{dim}], m=4)")
+                vectors = Vectors(dim).list(dim + 5)
+                for vector in vectors:
+                    self.db.run("INSERT INTO other(embedding) VALUES(?)", blob(vector))
+                self.db.run("ALTER TABLE other RENAME TO t")
+                if functions_first:
+                    self.assertEqual(reader.one(main), "ok")
+                    self.assertEqual(reader.one(aux), "ok")
+                for name in ("aux.t", "t"):
+                    self.assertEqual(reader.one(found, blob(vectors[0]), name), len(vectors))
+                self.assertEqual(reader.one(main), "ok")
+                self.assertEqual(reader.one(aux), "ok")
+
     def test_ddl_in_the_transaction_that_writes(self):
         rows = self.make()
         self.db.run("BEGIN")
