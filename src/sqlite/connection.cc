@@ -49,8 +49,8 @@ Result<std::vector<Connection::Name>> Connection::list_names() {
 Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
   const auto lookup = [&]() -> std::shared_ptr<Table> {
     for (const auto& [key, table] : tables_) {
-      if (table->is_attached() && table->schema() == name.schema &&
-          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0 && table->is_real()) {
+      if (table->is_attached() && table->is_real() && table->schema() == name.schema &&
+          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0) {
         return table;
       }
     }
@@ -70,9 +70,8 @@ Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
     // The common case first: a table in use, by its bare name.
     std::shared_ptr<Table> found;
     for (const auto& [key, table] : tables_) {
-      if (table->is_attached() &&
-          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0 &&
-          table->is_real()) {
+      if (table->is_attached() && table->is_real() &&
+          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0) {
         if (!found || table->schema() == "main") found = table;
       }
     }

@@ -314,6 +314,36 @@ class Transactions(SqlCase):
             self.check(rows)
         self.check(rows, self.connect())
 
+    def test_an_open_cursor_keeps_no_phantom_alive(self):
+        rows = self.make()
+        self.db.run("BEGIN")
+        self.db.run("DROP TABLE t")
+        self.db.run("CREATE VIRTUAL TABLE t USING hnsw(embedding float[24], m=4)")
+        for vector in Vectors(24).list(100):
+            self.db.run("INSERT INTO t(embedding) VALUES(?)", blob(vector))
+        cursor = self.db.cursor("SELECT rowid FROM t")  # holds the sqlite3_vtab
+        next(cursor)
+        self.db.run("ROLLBACK")
+        found = self.db.run("SELECT rowid FROM vss_knn(?, 100, 't')", blob(rows[1]))
+        self.assertEqual(sorted(found), [(rowid,) for rowid in rows])
+        del cursor
+        self.check(rows)
+
+    def test_an_open_cursor_keeps_no_name_alive(self):
+        rows = self.make()
+        self.db.run("BEGIN")
+        rows_then = dict(rows)
+        self.insert(self.db, 100)
+        self.db.run("ALTER TABLE t RENAME TO u")
+        cursor = self.db.cursor("SELECT rowid FROM u")
+        next(cursor)
+        self.db.run("ROLLBACK")
+        self.fails(ERROR, self.db.run, "SELECT rowid FROM vss_knn(?, 100, 'u')", blob(rows[1]))
+        found = self.db.run("SELECT rowid FROM vss_knn(?, 100, 't')", blob(rows[1]))
+        self.assertEqual(sorted(found), [(rowid,) for rowid in rows_then])
+        del cursor
+        self.check(rows_then)
+
     def test_the_same_creation_again_after_rollback_to(self):
         self.db.run("BEGIN")
         self.db.run("SAVEPOINT s")
