@@ -188,10 +188,15 @@ int x_eof(sqlite3_vtab_cursor* cursor) noexcept {
 }
 
 int x_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) noexcept {
-  const Hit& hit = static_cast<KnnCursor*>(cursor)->stream.hit();
-  if (column == kRowidColumn) sqlite3_result_int64(context, hit.rowid);
-  if (column == kDistanceColumn) sqlite3_result_double(context, hit.distance);
-  return SQLITE_OK;
+  return guard(cursor->pVtab, [&]() -> Status {
+    SearchStream& stream = static_cast<KnnCursor*>(cursor)->stream;
+    if (column == kRowidColumn) sqlite3_result_int64(context, stream.hit().rowid);
+    if (column == kDistanceColumn) {
+      NEARLITE_ASSIGN(const double distance, stream.distance());
+      sqlite3_result_double(context, distance);
+    }
+    return {};
+  });
 }
 
 int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {
