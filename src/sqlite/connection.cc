@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/handles.h"
+#include "sqlite/read_scope.h"
 #include "sqlite/table.h"
 
 namespace nearlite::sqlite {
@@ -15,30 +16,19 @@ std::shared_ptr<Table> Connection::find(const std::string& schema, const std::st
 }
 
 void Connection::add(std::shared_ptr<Table> table) {
-  tables_[{table->schema(), table->uuid()}] = std::move(table);
+  std::shared_ptr<Table>& place = tables_[{table->schema(), table->uuid()}];
+  if (place && place != table) place->retire();
+  place = std::move(table);
 }
 
-void Connection::remove(const Table& table) { tables_.erase({table.schema(), table.uuid()}); }
-
-std::vector<std::shared_ptr<Table>> Connection::tables() const {
-  std::vector<std::shared_ptr<Table>> all;
-  for (const auto& [key, table] : tables_) all.push_back(table);
-  return all;
+void Connection::remove(const Table& table) {
+  const auto found = tables_.find({table.schema(), table.uuid()});
+  if (found != tables_.end() && found->second.get() == &table) tables_.erase(found);
 }
 
 // Every table of the module in every attached database, as the schema tells.
 Result<std::vector<Connection::Name>> Connection::list_names() {
-  std::vector<std::string> schemas;
-  {
-    NEARLITE_ASSIGN(Statement list,
-                    Statement::prepare(db_, "PRAGMA database_list", "database list", 0));
-    StatementUse use = list.use();
-    for (;;) {
-      NEARLITE_ASSIGN(const bool row, use.step());
-      if (!row) break;
-      schemas.emplace_back(use.column_text(1));
-    }
-  }
+  NEARLITE_ASSIGN(const std::vector<std::string> schemas, list_schemas(db_));
   std::vector<Name> names;
   for (const std::string& schema : schemas) {
     const std::string sql =
@@ -59,8 +49,8 @@ Result<std::vector<Connection::Name>> Connection::list_names() {
 Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
   const auto lookup = [&]() -> std::shared_ptr<Table> {
     for (const auto& [key, table] : tables_) {
-      if (table->is_attached() && table->schema() == name.schema &&
-          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0 && table->is_real()) {
+      if (table->is_attached() && table->is_real() && table->schema() == name.schema &&
+          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0) {
         return table;
       }
     }
@@ -80,9 +70,8 @@ Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
     // The common case first: a table in use, by its bare name.
     std::shared_ptr<Table> found;
     for (const auto& [key, table] : tables_) {
-      if (table->is_attached() &&
-          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0 &&
-          table->is_real()) {
+      if (table->is_attached() && table->is_real() &&
+          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0) {
         if (!found || table->schema() == "main") found = table;
       }
     }
