@@ -124,7 +124,7 @@ class Bench:
             worker.ask("add_texts")
         with ExitStack() as stack:
             workers = {}
-            for form in ("match", "knn", "join", "prepare"):
+            for form in ("match", "rowid", "knn", "join", "prepare"):
                 workers[form] = stack.enter_context(NEARLITE.start(self.places, data))
                 NEARLITE.open(workers[form], copy, "match" if form == "prepare" else form)
             for number in range(rounds):

@@ -23,6 +23,7 @@ class Statement {
   std::int64_t integer(int column) { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) { return sqlite3_column_double(statement_.get(), column); }
   std::string text(int column);
+  int column_count() { return sqlite3_column_count(statement_.get()); }
   explicit operator bool() const { return statement_ != nullptr; }
   bool takes_parameter(int index) const {
     return sqlite3_bind_parameter_count(statement_.get()) >= index;

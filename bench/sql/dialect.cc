@@ -11,6 +11,9 @@ std::string nearlite_search(const std::string& form) {
   if (form == "match") {
     return "SELECT rowid, distance FROM t WHERE embedding MATCH ?1 AND k = 10 AND ef_search = ?2";
   }
+  if (form == "rowid") {
+    return "SELECT rowid FROM t WHERE embedding MATCH ?1 AND k = 10 AND ef_search = ?2";
+  }
   if (form == "knn") return "SELECT rowid, distance FROM vss_knn(?1, 10, 't', ?2)";
   if (form == "join") {
     return "SELECT n.rowid, n.distance, d.body FROM vss_knn(?1, 10, 't', ?2) AS n "

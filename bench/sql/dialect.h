@@ -15,7 +15,7 @@ struct Dialect {
 };
 
 /// `engine`: nearlite, vectorlite or sqlite-vec. `options`: more arguments of the index ("" or
-/// ", path='t.idx'"); `form`: the search's, of Nearlite only (match, knn, join).
+/// ", path='t.idx'"); `form`: the search's, of Nearlite only (match, rowid, knn, join).
 Dialect dialect_of(const std::string& engine, std::size_t dim, std::size_t rows_max,
                    const std::string& options, const std::string& form);
 

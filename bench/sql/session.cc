@@ -60,9 +60,10 @@ std::size_t Session::search_once(Statement& statement, std::span<const float> qu
   statement.bind(1, query);
   if (statement.takes_parameter(2)) statement.bind(2, ef);
   std::size_t count = 0;
+  const bool has_distance = statement.column_count() > 1;
   volatile double distance = 0;  // a caller reads it, so we do
   while (statement.step()) {
-    distance = statement.real(1);
+    if (has_distance) distance = statement.real(1);
     if (count < out.size()) out[count++] = statement.integer(0) - 1;
   }
   statement.reset();
