@@ -2,7 +2,7 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <sstream>
 #include <vector>
 
 #include "support/oracle.h"
@@ -204,6 +204,17 @@ std::string content_of(Database& database) {
             "\n";
   }
   return text;
+}
+
+std::string part_of(const std::string& content, const std::string& schema) {
+  std::istringstream lines(content);
+  std::string part;
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("  ")) inside = line.starts_with(schema + ".");
+    if (inside) part += line + "\n";
+  }
+  return part;
 }
 
 std::string find_unsound(Database& database, const SoundOptions& options) {

@@ -16,6 +16,9 @@ namespace nearlite::test {
 /// something cannot be read.
 std::string content_of(Database& database);
 
+/// Of a content_of() text, the lines about one attached database.
+std::string part_of(const std::string& content, const std::string& schema);
+
 struct SoundOptions {
   std::size_t query_count = 2;  ///< per vector column
   double recall_min = 0.9;      ///< of approximate answers, averaged over the queries of a column

@@ -136,7 +136,7 @@ class Maker {
     Script& script =
         add("attached", {"BEGIN", insert_sql("aux.t2", 41, 43), insert_sql("main.t", 41, 42),
                          "DELETE FROM aux.t2 WHERE rowid = 1", "COMMIT"});
-    script.pragmas = "ATTACH 'aux.db' AS aux;" + script.pragmas;
+    script.attach = "ATTACH 'aux.db' AS aux;";
     // Of several files in WAL mode SQLite commits one after the other
     // (sqlite.org/atomiccommit.html).
     script.atomic_per_file = script.pragmas.find("WAL") != std::string::npos;

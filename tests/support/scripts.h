@@ -13,7 +13,8 @@ namespace nearlite::test {
 
 struct Script {
   std::string name;
-  std::string pragmas;  ///< run by every connection after opening
+  std::string attach;   ///< run by every connection after opening
+  std::string pragmas;  ///< and then these
   std::vector<std::string> setup;
   std::vector<std::string> steps;
   bool atomic_per_file = false;  ///< each attached database stands at a state of its own

@@ -18,8 +18,9 @@
 namespace nearlite::test {
 namespace {
 
-// A new key in the tally, a note kept by the C++ library.
-constexpr std::int64_t kBlocksAllowed = 2;
+// Over all runs of a sweep: new keys in the tally, and the process-wide list of indexes, which
+// forgets those that are closed when the next is opened. A leak in one of ten runs exceeds it.
+constexpr std::int64_t kBlocksAllowed = 40;
 
 char point_text[300];
 
@@ -30,18 +31,6 @@ void on_crash(int signal) {
   static_cast<void>(!write(2, "\n", 1));
   ::signal(signal, SIG_DFL);
   raise(signal);
-}
-
-// Of a content_of() text, the lines about one attached database.
-std::string part_of(const std::string& content, const std::string& schema) {
-  std::istringstream lines(content);
-  std::string part;
-  bool inside = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("  ")) inside = line.starts_with(schema + ".");
-    if (inside) part += line + "\n";
-  }
-  return part;
 }
 
 std::string one_line(const std::string& sql) {
@@ -101,7 +90,7 @@ Sweep::Sweep(const Script& script, const ScratchFolder& folder) : script_(script
   setenv("NEARLITE_THREADS", "1", 0);  // results do not depend on it, and starting them takes long
   {
     Database database("t.db");
-    database.must(script_.pragmas);
+    database.must(script_.attach + script_.pragmas);
     for (const std::string& sql : script_.setup) database.must(sql);
   }
   save_files();
@@ -127,7 +116,7 @@ void Sweep::restore_files() const {
 void Sweep::run_reference() {
   restore_files();
   Database database("t.db");
-  database.must(script_.pragmas);
+  database.must(script_.attach + script_.pragmas);
   std::size_t committed = 0;
   for (std::size_t i = 0; i <= script_.steps.size(); ++i) {
     if (!database.in_transaction()) committed = i;
@@ -156,11 +145,10 @@ SweepTally Sweep::run(Injector& injector, std::uint64_t limit, std::uint64_t see
   tally.points = injector.points();
   tally.tried = tally.errors = 0;
   const std::uint64_t stride = std::max<std::uint64_t>(1, (tally.points + limit - 1) / limit);
+  const std::int64_t before = count_ ? count_() : 0;
   for (std::uint64_t n = seed % stride; n < tally.points && tally.fault.empty(); n += stride) {
-    const std::int64_t before = count_ ? count_() : 0;
     const std::int64_t sqlite_before = sqlite3_memory_used();
     std::string fault = run_point(injector, n, tally);
-    // The fault text and a new key of the tally are the harness's own.
     const std::int64_t leaked = count_ && fault.empty() ? count_() - before : 0;
     if (leaked > kBlocksAllowed || sqlite3_memory_used() != sqlite_before) {
       fault += script_.name + ", point " + std::to_string(n) + ": " + std::to_string(leaked) +
@@ -180,7 +168,7 @@ std::string Sweep::run_point(Injector& injector, std::uint64_t n, SweepTally& ta
   std::string fault;
   {
     Run run(injector);
-    run.code = run.open(script_.pragmas, /*armed=*/!script_.warm);
+    run.code = run.open(script_.attach + script_.pragmas, /*armed=*/!script_.warm);
     if (run.code == SQLITE_OK && script_.warm)
       run.database.exec("SELECT nearlite_stats('t'), (SELECT count(*) FROM t)");
     while (run.code == SQLITE_OK && run.step < script_.steps.size()) {
@@ -284,7 +272,7 @@ std::string Sweep::verify(Run& run, const std::vector<std::string>& allowed) {
   run.database.close();
   if (Database::unclosed() != unclosed) return "a statement was left open";
   Database fresh("t.db");
-  fresh.must(script_.pragmas);
+  fresh.must(script_.attach + script_.pragmas);
   if (std::string fault = compare(content_of(fresh)); !fault.empty())
     return "fresh connection: " + fault;
   // Memory was compared with the rows above; here it was made of them.
