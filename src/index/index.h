@@ -170,6 +170,7 @@ class Index {
 
   Status begin_write();
   Status resync();
+  Status start_from(const CommitRecord& base, Write& write);
   Status read_back();
   Status stage(NodeId id, RowId rowid, std::span<const float> values,
                std::span<const std::byte> stored);

@@ -18,23 +18,17 @@ Status Index::begin_write() {
   }
   retired_.reset();
   auto write = std::make_unique<Write>();
-  NEARLITE_ASSIGN(write->base, store_->last_commit());
-  NEARLITE_ASSIGN(write->cache, acquire(write->base));
-  if (!write->cache || write->cache->standing(write->base) != Standing::kCurrent) {
+  NEARLITE_ASSIGN(const CommitRecord base, store_->last_commit());
+  NEARLITE_ASSIGN(write->cache, acquire(base));
+  if (!write->cache || write->cache->standing(base) != Standing::kCurrent) {
     // We hold the write lock, so ours is the newest state of this file; a cache that is ahead of it
     // belongs to a file that has been put back in time (a restored backup).
     const std::shared_ptr<Cache> other = slot_->get();
-    NEARLITE_ASSIGN(write->cache, load_cache(*store_, options_, write->base));
+    NEARLITE_ASSIGN(write->cache, load_cache(*store_, options_, base));
     ++load_count_;
     slot_->replace(other, write->cache);
   }
-  write->quantizer = write->cache->quantizer();
-  if (!write->quantizer) {  // a transaction may store a centre and delete its only row again
-    NEARLITE_ASSIGN(write->quantizer, load_quantizer(*store_, options_));
-  }
-  write->change = std::make_unique<GraphChange>(write->cache->graph());
-  write->next = write->base;
-  write->next_id = write->base.max_node_id + 1;
+  NEARLITE_TRY(start_from(base, *write));
   write_ = std::move(write);
   // Nothing, unless this transaction wrote before and we lost track of it: then ids must not be
   // given twice.
@@ -51,31 +45,35 @@ Status Index::begin_write() {
 // own is there (COMMIT was refused with BUSY and the savepoint is younger), it becomes the base,
 // with a cache of its own.
 Status Index::resync() {
-  Write& write = *write_;
-  NEARLITE_ASSIGN(CommitRecord base, store_->last_commit());
-  if (write.rebuilt || base.seq != write.base.seq || base.commit_id != write.base.commit_id) {
-    NEARLITE_ASSIGN(write.cache, load_cache(*store_, options_, base));
+  NEARLITE_ASSIGN(const CommitRecord base, store_->last_commit());
+  Write fresh;  // nothing of what came after the savepoint may survive in a forgotten member
+  fresh.cache = write_->cache;
+  fresh.private_cache = write_->private_cache;
+  if (write_->rebuilt || base.seq != write_->base.seq || base.commit_id != write_->base.commit_id) {
+    NEARLITE_ASSIGN(fresh.cache, load_cache(*store_, options_, base));
     ++load_count_;
-    write.private_cache = true;
-    write.base = base;
+    fresh.private_cache = true;
   }
+  NEARLITE_TRY(start_from(base, fresh));
+  fresh.stale = true;
+  write_->change.reset();  // before the graph it refers to
+  *write_ = std::move(fresh);
+  NEARLITE_TRY(read_back());
+  write_->stale = false;
+  write_->changed = true;
+  return {};
+}
+
+// What a transaction starts from, once `write.cache` stands at `base`.
+Status Index::start_from(const CommitRecord& base, Write& write) {
+  write.base = base;
+  write.next = base;
+  write.next_id = base.max_node_id + 1;
   write.change = std::make_unique<GraphChange>(write.cache->graph());
   write.quantizer = write.cache->quantizer();
-  if (!write.quantizer) {
+  if (!write.quantizer) {  // a transaction may store a centre and delete its only row again
     NEARLITE_ASSIGN(write.quantizer, load_quantizer(*store_, options_));
   }
-  write.pending.clear();
-  write.dead.clear();
-  write.late_dead.clear();
-  write.next = write.base;
-  write.next_id = write.base.max_node_id + 1;
-  write.written_max = kNodeNone;
-  write.purged.clear();
-  write.rewritten.clear();
-  write.synced = write.optimized = write.rebuilt = false;
-  NEARLITE_TRY(read_back());
-  write.stale = false;
-  write.changed = true;
   return {};
 }
 

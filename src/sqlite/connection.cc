@@ -15,15 +15,14 @@ std::shared_ptr<Table> Connection::find(const std::string& schema, const std::st
 }
 
 void Connection::add(std::shared_ptr<Table> table) {
-  tables_[{table->schema(), table->uuid()}] = std::move(table);
+  std::shared_ptr<Table>& place = tables_[{table->schema(), table->uuid()}];
+  if (place && place != table) place->retire();
+  place = std::move(table);
 }
 
-void Connection::remove(const Table& table) { tables_.erase({table.schema(), table.uuid()}); }
-
-std::vector<std::shared_ptr<Table>> Connection::tables() const {
-  std::vector<std::shared_ptr<Table>> all;
-  for (const auto& [key, table] : tables_) all.push_back(table);
-  return all;
+void Connection::remove(const Table& table) {
+  const auto found = tables_.find({table.schema(), table.uuid()});
+  if (found != tables_.end() && found->second.get() == &table) tables_.erase(found);
 }
 
 // Every table of the module in every attached database, as the schema tells.

@@ -15,6 +15,7 @@
 
 #include "nearlite/status.h"
 #include "sqlite/api.h"
+#include "sqlite/transaction_guard.h"
 
 namespace nearlite::sqlite {
 
@@ -22,17 +23,18 @@ class Table;
 
 class Connection {
  public:
-  explicit Connection(sqlite3* db) : db_(db) {}
+  explicit Connection(sqlite3* db) : db_(db), transaction_guard_(db) {}
 
   [[nodiscard]] sqlite3* db() const noexcept { return db_; }
 
   /// The table of this uuid, or null when this connection has not met it.
   [[nodiscard]] std::shared_ptr<Table> find(const std::string& schema,
                                             const std::string& uuid) const;
+  /// A table met before under the same uuid is retired: it was made by this transaction and rolled
+  /// back, or the same statement would not give the same uuid.
   void add(std::shared_ptr<Table> table);
   void remove(const Table& table);
-  /// All tables met and not dropped.
-  [[nodiscard]] std::vector<std::shared_ptr<Table>> tables() const;
+  [[nodiscard]] TransactionGuard& transaction_guard() noexcept { return transaction_guard_; }
 
   /// Finds the table called `name` ("docs", "main.docs"), connecting it when it has not been used
   /// yet. An empty name means the one called vss, else the only one; otherwise the message lists
@@ -58,6 +60,7 @@ class Connection {
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Table>>
       tables_;  // by (schema, uuid)
   std::set<std::string> knn_modules_;
+  TransactionGuard transaction_guard_;
 };
 
 /// The modules and functions of other files, registered by extension.cc.

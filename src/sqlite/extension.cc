@@ -47,6 +47,7 @@ Status initialise(sqlite3* db) {
       db, "nearlite_connection", 0, SQLITE_UTF8 | SQLITE_DIRECTONLY, connection,
       c_callback<&owner_function>(), nullptr, nullptr, c_callback<&delete_connection>());
   if (rc != SQLITE_OK) return from_sqlite(db, rc, "extension");
+  NEARLITE_TRY(connection->transaction_guard().register_module());
   NEARLITE_TRY(register_index_module(*connection));
   NEARLITE_TRY(register_vector_functions(db));
   NEARLITE_TRY(register_vec_each(db));

@@ -43,6 +43,11 @@ Statement& Statement::operator=(Statement&& other) noexcept {
 }
 
 void Statement::close() noexcept {
+  if (in_use_) {
+    closes_after_use_ = true;
+    return;
+  }
+  closes_after_use_ = false;
   // The result repeats the error of the last step, which was reported then.
   sqlite3_finalize(std::exchange(handle_, nullptr));
 }
@@ -59,6 +64,7 @@ StatementUse::~StatementUse() {
   sqlite3_reset(statement_->handle_);
   if (has_bindings_) sqlite3_clear_bindings(statement_->handle_);
   statement_->in_use_ = false;
+  if (statement_->closes_after_use_) statement_->close();
 }
 
 StatementUse& StatementUse::bind(int index, std::int64_t value) noexcept {

@@ -42,6 +42,9 @@ class Statement {
 
   [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
   [[nodiscard]] sqlite3_stmt* handle() const noexcept { return handle_; }
+  /// While it is in use, only at the end of that use: preparing a statement again, which a step may
+  /// do when the schema has changed, makes SQLite disconnect tables, which then drop what they
+  /// keep.
   void close() noexcept;
 
   /// Begins a use of the statement, which ends with the returned object's scope. One use at a time:
@@ -53,6 +56,7 @@ class Statement {
   friend class StatementUse;
   sqlite3_stmt* handle_ = nullptr;
   bool in_use_ = false;
+  bool closes_after_use_ = false;
   std::string context_;
 };
 

@@ -341,7 +341,15 @@ Status Table::rename(const std::string& new_name) {
   return connection_.register_knn(new_name);
 }
 
+void Table::retire() noexcept {
+  is_retired_ = true;
+  for (auto& index : indexes_) index->rollback();
+}
+
 Status Table::destroy() {
+  bool writing = false;
+  for (auto& index : indexes_) writing = writing || index->is_writing();
+  if (writing) NEARLITE_TRY(connection_.transaction_guard().enlist(shared_from_this()));
   drop_statements();
   const auto drop = [&]() -> Status {
     for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
@@ -356,9 +364,13 @@ Status Table::destroy() {
     rollback_to();
     return status;
   }
-  for (auto& index : indexes_) index->rollback();
   for (auto& index : indexes_) index->remove_side_file();
-  connection_.remove(*this);
+  if (writing) {
+    was_dropped_ = true;
+    rollback_to();
+  } else {
+    connection_.remove(*this);
+  }
   return {};
 }
 
@@ -417,7 +429,7 @@ Status Table::find_current_name() {
 
 bool Table::is_real() {
   if (name_in_doubt_ && !find_current_name().ok()) return false;
-  if (!is_new_ && former_names_.empty()) return true;
+  if (!is_new_ && !was_dropped_ && former_names_.empty()) return true;
   const auto here = has_shadow_tables(name_);
   return here.ok() && *here;
 }
@@ -425,14 +437,14 @@ bool Table::is_real() {
 Status Table::sync() {
   bool writing = false;
   for (auto& index : indexes_) writing = writing || index->is_writing();
-  if (!writing) return {};
+  if (!writing || is_retired_) return {};
   const sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(db_);
   if (name_in_doubt_) NEARLITE_TRY(find_current_name());
   NEARLITE_ASSIGN(const bool here, has_shadow_tables(name_));
+  is_gone_ = !here;
   if (!here) {
     // The creation was rolled back, or the table dropped (another one may have its name now): there
     // is nothing to keep in step, and the other rows of the transaction must be able to commit.
-    for (auto& index : indexes_) index->rollback();
     return {};
   }
   Status status;
@@ -445,7 +457,9 @@ Status Table::sync() {
 }
 
 void Table::commit() noexcept {
-  for (auto& index : indexes_) index->commit();
+  for (auto& index : indexes_) is_gone_ ? index->rollback() : index->commit();
+  if (is_gone_) connection_.remove(*this);  // the caller holds it
+  is_gone_ = was_dropped_ = false;
   settings_changed_ = false;
   is_new_ = false;
   former_names_.clear();
@@ -456,6 +470,7 @@ void Table::rollback() noexcept {
   for (auto& index : indexes_) index->rollback();
   settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   settings_changed_ = false;
+  is_gone_ = was_dropped_ = false;
   is_new_ = false;
   former_names_.clear();
   name_in_doubt_ = false;

@@ -26,7 +26,7 @@ class Connection;
 /// How a row write ended; SQLite needs the plain code for conflicts.
 enum class Written : std::uint8_t { kDone, kConflict };
 
-class Table {
+class Table : public std::enable_shared_from_this<Table> {
  public:
   /// CREATE: makes the shadow tables.
   static Result<std::shared_ptr<Table>> create(Connection& connection, const std::string& schema,
@@ -39,8 +39,11 @@ class Table {
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  /// DESTROY: drops the shadow tables.
+  /// DESTROY: drops the shadow tables. With uncommitted changes the table stays known until the
+  /// transaction ends, for ROLLBACK TO may bring them back (transaction_guard.h).
   Status destroy();
+  /// Another object stands for this uuid now: ends what this one has begun.
+  void retire() noexcept;
   Status rename(const std::string& new_name);
 
   [[nodiscard]] const std::string& schema() const noexcept { return schema_; }
@@ -135,7 +138,10 @@ class Table {
   std::string name_;
   std::vector<std::string> former_names_;  // of this transaction: ROLLBACK may bring one back
   bool name_in_doubt_ = false;
-  bool is_new_ = false;  // made by this transaction
+  bool is_new_ = false;       // made by this transaction
+  bool was_dropped_ = false;  // by this transaction; ROLLBACK TO may have brought it back
+  bool is_gone_ = false;      // as of the last sync: its shadow tables are dropped
+  bool is_retired_ = false;
   std::string uuid_;
   TableOptions options_;
   TableOptions declared_;           // options as CREATE gave them, without settings

@@ -351,6 +351,9 @@ inline void Writes::rename(Session& session, Random& random) {
     (*next)[to] = next->at(from);
     next->erase(from);
   }
+  // SQLite looks for the new name in the schema it has in memory and does not look again; a read
+  // makes it notice what other connections have dropped.
+  session.database.exec("SELECT count(*) FROM sqlite_schema");
   world_.run(session, "ALTER TABLE " + from + " RENAME TO " + to, {},
              {taken ? SQLITE_ERROR : SQLITE_OK, false, false}, next);
 }

@@ -229,6 +229,12 @@ class SqlCase(unittest.TestCase):
             stored = None if found[rowid] is None else unblob(found[rowid])
             self.assertEqual(stored, vector, f"vector of row {rowid}")
         live = [vector for vector in rows.values() if vector is not None]
+        if live:
+            everything = f"SELECT rowid FROM {table} WHERE {column} MATCH ? AND k = ?"
+            self.assertEqual(
+                sorted(db.column(everything, blob(live[0]), len(rows) + 5)),
+                sorted(rowid for rowid, vector in rows.items() if vector is not None),
+            )
         for query in live[:: max(1, len(live) // 3)]:
             expected = nearest(metric, rows, query, 10)
             exact = db.run(

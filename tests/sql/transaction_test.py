@@ -122,6 +122,33 @@ class Transactions(SqlCase):
         self.check(rows)
         self.check(rows, reader)
 
+    def test_commit_busy_rebuild_rollback_to_and_a_failed_statement(self):
+        rows = self.make(7)
+        reader = self.connect()
+        reader.run("BEGIN")
+        reader.run("SELECT count(*) FROM sqlite_schema")
+        self.db.run("SAVEPOINT a")
+        self.db.run("UPDATE t SET rowid = 100 WHERE rowid = 3")
+        self.fails(BUSY, self.db.run, "RELEASE a")
+        self.db.run("INSERT INTO t(t) VALUES('rebuild')")
+        self.db.run("ROLLBACK TO a")
+        self.db.run("DELETE FROM t WHERE rowid = 7")
+        del rows[7]
+        self.fails(BUSY, self.db.run, "COMMIT")
+        rows[5] = self.vectors.next()
+        self.db.run("UPDATE t SET embedding = ? WHERE rowid = 5", blob(rows[5]))
+        self.fails(
+            CONSTRAINT,
+            self.db.run,
+            "INSERT INTO t(rowid, embedding) VALUES(101, ?1), (102, ?1), (4, ?1)",
+            blob(rows[1]),
+        )
+        self.check(rows)
+        reader.run("COMMIT")
+        self.db.run("COMMIT")
+        self.check(rows)
+        self.check(rows, reader)
+
     def test_commit_busy_then_rollback(self):
         rows = self.make()
         reader = self.connect()
@@ -216,6 +243,104 @@ class Transactions(SqlCase):
         self.check(rows)
         rows[901] = self.insert(self.db, 901)
         self.check(rows, self.connect())
+
+    def test_drop_rolled_back_to_a_savepoint_keeps_earlier_changes(self):
+        rows = self.make()
+        for end in ("use", "leave alone", "drop again"):
+            with self.subTest(end):
+                self.db.run("BEGIN")
+                rows[100] = self.insert(self.db, 100)
+                self.db.run("DELETE FROM t WHERE rowid = 1")
+                del rows[1]
+                self.db.run("SAVEPOINT s")
+                rows_at_s = dict(rows)
+                rows[101] = self.insert(self.db, 101)
+                self.db.run("DROP TABLE t")
+                self.fails(ERROR, self.db.run, "SELECT * FROM t")
+                self.db.run("ROLLBACK TO s")
+                rows = rows_at_s
+                if end == "use":
+                    self.check(rows)
+                    rows[102] = self.insert(self.db, 102)
+                    self.check(rows)
+                if end == "drop again":
+                    self.db.run("SAVEPOINT s2")
+                    self.db.run("DROP TABLE t")
+                    self.db.run("ROLLBACK TO s2")
+                self.db.run("COMMIT")
+                self.check(rows, self.connect())
+                self.check(rows)
+                self.db.run("DELETE FROM t WHERE rowid >= 100")
+                rows = {rowid: vector for rowid, vector in rows.items() if rowid < 100}
+                rows[1] = self.insert(self.db, 1)
+                self.check(rows)
+                self.check(rows, self.connect())
+
+    def test_changes_then_drop_then_commit_or_rollback(self):
+        rows = self.make()
+        self.db.run("BEGIN")
+        self.insert(self.db, 100)
+        self.db.run("DROP TABLE t")
+        self.db.run("ROLLBACK")
+        self.check(rows)
+        self.db.run("BEGIN")
+        self.insert(self.db, 100)
+        self.db.run("DROP TABLE t")
+        self.db.run(CREATE)
+        rows = {7: self.insert(self.db, 7)}
+        self.db.run("COMMIT")
+        self.check(rows)
+        self.check(rows, self.connect())
+
+    def test_a_dropped_table_is_not_taken_for_its_successor(self):
+        self.make()
+        for number in range(12):  # the order of tables in memory must not matter
+            self.db.run("BEGIN")
+            self.insert(self.db, 100 + number)
+            self.db.run("SAVEPOINT s")
+            self.db.run(f"CREATE TABLE other{number}(x)")
+            self.db.run("ROLLBACK TO s")  # resets the schema: the table is connected again
+            self.insert(self.db, 200 + number)
+            self.db.run("DROP TABLE t")
+            self.db.run(CREATE)
+            rows = {rowid: self.insert(self.db, rowid) for rowid in range(1, 40)}
+            reader = self.connect()
+            reader.run("BEGIN")
+            reader.run("SELECT count(*) FROM sqlite_schema")
+            self.fails(BUSY, self.db.run, "COMMIT")
+            self.check(rows)
+            reader.run("COMMIT")
+            self.db.run("COMMIT")
+            self.check(rows)
+        self.check(rows, self.connect())
+
+    def test_the_same_creation_again_after_rollback_to(self):
+        self.db.run("BEGIN")
+        self.db.run("SAVEPOINT s")
+        for first in (1, 30, 60):
+            self.db.run(CREATE)
+            rows = {rowid: self.insert(self.db, rowid) for rowid in range(first, first + 20)}
+            if first < 60:
+                self.db.run("ROLLBACK TO s")
+        self.check(rows)
+        self.db.run("COMMIT")
+        self.check(rows)
+        self.check(rows, self.connect())
+
+    def test_a_function_is_the_first_to_notice_a_changed_schema(self):
+        rows = self.make(mode="WAL")
+        other = self.connect()
+        self.check(rows, other)
+        for number in range(3):
+            other.run(f"CREATE TABLE unrelated{number}(x)")
+            other.run("VACUUM")
+            for call in ("nearlite_check('t')", "nearlite_stats('t')", "nearlite_digest('t')"):
+                other.run(f"CREATE TABLE u{number}_{call[10:13]}(x)")
+                self.assertIsNotNone(self.db.one(f"SELECT {call}"))
+            other.run(f"CREATE TABLE more{number}(x)")
+            hits = self.db.run("SELECT rowid FROM vss_knn(?, 3, 't')", blob(rows[1]))
+            self.assertEqual(len(hits), 3)
+        self.check(rows)
 
     def test_drop_leaves_nothing_behind(self):
         self.make()
