@@ -74,7 +74,11 @@ class Maker {
     add("rebuild",
         {"INSERT INTO t(t) VALUES('rebuild')", "INSERT INTO t(t, k) VALUES('ef_search', 77)",
          "INSERT INTO t(t) VALUES('repair')"});
-    add("search", {search_sql(7), "SELECT nearlite_check('t')", "SELECT count(*) FROM t"},
+    add("search",
+        {search_sql(7),
+         search_sql(9) + " AND lang IN ('en', 'a text that is long enough to be missed when it is "
+                         "never given back to the allocator', 'b', x'00') AND year < 30",
+         "SELECT nearlite_check('t')", "SELECT count(*) FROM t"},
         /*warm=*/false);
     several_columns();
     side_file();

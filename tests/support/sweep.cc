@@ -18,9 +18,9 @@
 namespace nearlite::test {
 namespace {
 
-// Over all runs of a sweep: new keys in the tally, and the process-wide list of indexes, which
-// forgets those that are closed when the next is opened. A leak in one of ten runs exceeds it.
-constexpr std::int64_t kBlocksAllowed = 40;
+// SQLite 3.40.1 loses an element of a hash table when it runs out of memory while it reads a
+// schema.
+constexpr std::int64_t kSqliteBytesAllowed = 64;
 
 char point_text[300];
 
@@ -144,18 +144,30 @@ SweepTally Sweep::run(Injector& injector, std::uint64_t limit, std::uint64_t see
   tally.fault = run_point(injector, UINT64_MAX, tally);
   tally.points = injector.points();
   tally.tried = tally.errors = 0;
-  const std::uint64_t stride = std::max<std::uint64_t>(1, (tally.points + limit - 1) / limit);
-  const std::int64_t before = count_ ? count_() : 0;
-  for (std::uint64_t n = seed % stride; n < tally.points && tally.fault.empty(); n += stride) {
-    const std::int64_t sqlite_before = sqlite3_memory_used();
-    std::string fault = run_point(injector, n, tally);
-    const std::int64_t leaked = count_ && fault.empty() ? count_() - before : 0;
-    if (leaked > kBlocksAllowed || sqlite3_memory_used() != sqlite_before) {
-      fault += script_.name + ", point " + std::to_string(n) + ": " + std::to_string(leaked) +
-               " blocks of ours and " + std::to_string(sqlite3_memory_used() - sqlite_before) +
-               " bytes of SQLite's are left";
+  std::uint64_t stride = std::max<std::uint64_t>(1, (tally.points + limit - 1) / limit);
+  std::uint64_t first = seed % stride;
+  const std::uint64_t only = environment_number("NEARLITE_POINT", UINT64_MAX);
+  if (only != UINT64_MAX) {  // repeats one
+    first = only;
+    stride = tally.points;
+  }
+  for (std::uint64_t n = first; n < tally.points && tally.fault.empty(); n += stride) {
+    // What a process sets up once (and the list of indexes, which forgets those that are closed
+    // when the next is opened) is no leak: a leak comes again.
+    std::string leak = "?";
+    for (int attempt = 0; attempt < 3 && !leak.empty() && tally.fault.empty(); ++attempt) {
+      const std::int64_t before = count_ ? count_() : 0;
+      const std::int64_t sqlite_before = sqlite3_memory_used();
+      tally.fault = run_point(injector, n, tally);
+      const std::int64_t blocks = count_ && tally.fault.empty() ? count_() - before : 0;
+      const std::int64_t bytes = sqlite3_memory_used() - sqlite_before;
+      leak.clear();
+      if (blocks > 0 || bytes > kSqliteBytesAllowed) {
+        leak = script_.name + ", point " + std::to_string(n) + ": " + std::to_string(blocks) +
+               " blocks of ours and " + std::to_string(bytes) + " bytes of SQLite's are left";
+      }
     }
-    tally.fault = std::move(fault);
+    if (tally.fault.empty()) tally.fault = std::move(leak);
   }
   return tally;
 }
