@@ -129,8 +129,7 @@ class AllocationSweep : public testing::TestWithParam<Script> {
   static void expect_no_fault(bool persistent) {
     const ScratchFolder folder;
     const std::uint64_t seed = seed_of_run(1);
-    const std::uint64_t limit =
-        environment_number("NEARLITE_POINTS", is_long_run() ? UINT64_MAX / 2 : kPointsPerRun);
+    const std::uint64_t limit = points_of_run("NEARLITE_POINTS", kPointsPerRun);
     Sweep sweep(GetParam(), folder);
     sweep.check_memory([] { return block_count.load(); });
     AllocationInjector injector(persistent);

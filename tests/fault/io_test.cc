@@ -19,10 +19,6 @@ namespace {
 
 constexpr std::uint64_t kPointsPerRun = 250;
 
-std::uint64_t points_limit() {
-  return environment_number("NEARLITE_POINTS", is_long_run() ? UINT64_MAX / 2 : kPointsPerRun);
-}
-
 // The plan remembers where it stands between two statements, in which the harness itself reads.
 class IoInjector : public Injector {
  public:
@@ -82,7 +78,8 @@ class IoSweep : public testing::TestWithParam<Script> {
     const ScratchFolder folder;
     const std::uint64_t seed = seed_of_run(1);
     Sweep sweep(GetParam(), folder);
-    const SweepTally tally = sweep.run(injector, points_limit(), seed);
+    const SweepTally tally =
+        sweep.run(injector, points_of_run("NEARLITE_POINTS", kPointsPerRun), seed);
     std::printf("%s\n", describe(tally, GetParam(), what).c_str());
     EXPECT_EQ(tally.fault, "") << "again by\n  " << replay_command(seed);
     EXPECT_EQ(tally.errors > 0, expects_errors) << "nothing ever failed, or reading needs room";

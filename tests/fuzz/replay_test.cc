@@ -12,6 +12,7 @@
 
 #include "fuzz/targets.h"
 #include "support/random.h"
+#include "support/scripts.h"
 #include "support/sweep.h"
 
 namespace nearlite::test {
@@ -80,7 +81,8 @@ TEST_P(Fuzz, KeptInputsAndTheirMutations) {
     announce_point(std::string(target.name) + ", kept input " + std::to_string(i));
     target.run(corpus[i]);
   }
-  const std::uint64_t count = environment_number("NEARLITE_MUTATIONS", 400);
+  const std::uint64_t count =
+      std::min<std::uint64_t>(points_of_run("NEARLITE_MUTATIONS", 400), 20'000);
   for (std::uint64_t n = 0; n < count; ++n) {
     Random random(mix(seed, n));
     announce_point(std::string(target.name) + ", mutation " + std::to_string(n) + " of seed " +

@@ -285,11 +285,10 @@ class Power : public testing::TestWithParam<Workload> {};
 
 TEST_P(Power, NothingIsLostOrTorn) {
   const std::uint64_t seed = seed_of_run(1);
-  const std::uint64_t states_max =
-      environment_number("NEARLITE_STATES", is_long_run() ? UINT64_MAX / 8 : 800);
+  const std::uint64_t states_max = points_of_run("NEARLITE_STATES", 800);
   const Tally tally = cut_power(GetParam(), states_max, seed);
   EXPECT_EQ(tally.fault, "") << "again by\n  " << replay_command(seed);
-  EXPECT_GT(tally.states, 20U);
+  EXPECT_GT(tally.states, 10U);
   if (GetParam().mode.may_lose == MayLose::kNothing) {
     EXPECT_EQ(tally.older, 0U);
   }

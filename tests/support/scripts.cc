@@ -164,6 +164,15 @@ std::string test_name(const Script& script) {
 
 bool is_long_run() { return environment_number("NEARLITE_LONG", 0) != 0; }
 
+std::uint64_t points_of_run(const char* variable, std::uint64_t usual) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr std::uint64_t kSlowness = 6;
+#else
+  constexpr std::uint64_t kSlowness = 1;
+#endif
+  return environment_number(variable, is_long_run() ? UINT64_MAX / 16 : usual / kSlowness);
+}
+
 std::vector<Script> all_scripts(bool long_run) {
   const Variant rollback{"rollback journal", "PRAGMA journal_mode=DELETE; PRAGMA cache_size=10"};
   const Variant wal{"WAL", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"};

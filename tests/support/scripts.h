@@ -5,6 +5,7 @@
 // one. Each step is one statement, so that before and after it the database has a definite content.
 #pragma once
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -31,5 +32,8 @@ std::vector<Script> all_scripts(bool long_run);
 
 /// NEARLITE_LONG=1: every point of every script.
 bool is_long_run();
+/// How many points, states or inputs a test tries: the variable's number, or all in a long run, or
+/// `usual` (less in a sanitizer's build, which is slow).
+std::uint64_t points_of_run(const char* variable, std::uint64_t usual);
 
 }  // namespace nearlite::test
