@@ -85,7 +85,8 @@ struct Selection {
   std::uint32_t fill_to = 0;   ///< discarded ones are taken back up to this many
 
   std::uint32_t kept_count = 0;
-  std::vector<NodeId> kept;  ///< the first kept_count are the result, in no useful order
+  std::uint32_t group_first = 0;  ///< among the kept: those before it lie before the last jump
+  std::vector<NodeId> kept;       ///< the first kept_count are the result, in no useful order
   std::vector<NodeId> discarded;
   std::vector<const std::byte*> kept_codes;
   std::vector<CodeInfo> kept_infos;

@@ -36,9 +36,10 @@ namespace nearlite {
 
 /// A found row.
 struct Hit {
-  double distance = 0;  ///< exact, in the index's metric
+  double distance = 0;  ///< in the index's metric
   RowId rowid = 0;
   NodeId id = kNodeNone;
+  bool is_exact = true;  ///< false: `distance` is accurate to about 1e-5; see Index::measure()
 };
 
 struct SearchRequest {
@@ -46,6 +47,8 @@ struct SearchRequest {
   std::size_t k = 10;            ///< how many rows; fewer come only if fewer qualify
   std::uint32_t ef_search = 0;   ///< 0 = the index's setting
   bool exact = false;            ///< scan all rows
+  /// The order is exact in any case; distances may be left to measure(), which reads the rows.
+  bool lazy_distances = false;
   /// Node ids that may be returned, ascending; null = all. The span must outlive the call.
   const std::vector<NodeId>* allowed = nullptr;
 };
@@ -94,6 +97,8 @@ class Index {
   // ---- Reading (search.cc, exact.cc)
   /// The nearest rows of the caller's snapshot, ascending by (distance, rowid).
   Result<std::vector<Hit>> search(const SearchRequest& request);
+  /// Makes the distances of `hits` exact, in the snapshot of the search that found them.
+  Status measure(std::span<const float> query, std::span<Hit> hits);
   /// Rows alive in the caller's snapshot.
   Result<std::uint64_t> live_count();
   Result<IndexStats> stats();
@@ -166,6 +171,10 @@ class Index {
   [[nodiscard]] bool is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) const;
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
+  [[nodiscard]] float rescore_error(const View& view, const SearchRequest& request, NodeId id,
+                                    float distance) const;
+  Result<std::vector<Hit>> settle(const View& view, const SearchRequest& request);
+  Status order_run(const SearchRequest& request, std::span<Hit> run);
   Result<std::vector<Hit>> search_exact(const SearchRequest& request);
 
   Status begin_write();

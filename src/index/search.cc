@@ -1,5 +1,5 @@
 // The nearest rows of a snapshot, in two stages: the graph is walked on codes, the best candidates
-// are rescored in memory from code and residual, and the final ones get exact distances from their
+// are rescored in memory from code and residual, and what that leaves open is settled from the
 // rows. What may be returned is decided per result: inserted and not deleted in the caller's
 // snapshot (INVARIANT D1). If the graph yields fewer rows than qualify, the search widens and in
 // the end scans, so that no query silently returns too few.
@@ -20,9 +20,6 @@ namespace {
 // k, because code and residual together are accurate to about 1e-5 only.
 constexpr std::size_t kRescoreSlack = 16;
 constexpr std::size_t kExactSlack = 4;
-// Twice the largest error of Quantizer::rescore() for cosine (2e-5, measured over random and
-// extreme vectors).
-constexpr float kCosineErrorMax = 4e-5F;
 // Reading and comparing a row costs about as much as 20 comparisons of codes.
 constexpr std::size_t kAllowedScanMax = 2'000;
 }  // namespace
@@ -205,8 +202,7 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
   return true;
 }
 
-// Orders scratch.wanted by the distance in memory, then gives the best of them exact distances from
-// their rows.
+// Orders scratch.wanted by the distance in memory and settles the best of them (settle.cc).
 Result<std::optional<std::vector<Hit>>> Index::rescore(const View& view,
                                                        const SearchRequest& request) {
   SearchScratch& scratch = *scratch_;
@@ -221,36 +217,11 @@ Result<std::optional<std::vector<Hit>>> Index::rescore(const View& view,
   const auto nearer = [](const auto& a, const auto& b) {
     return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
   };
-  std::size_t keep = std::min(approximate.size(), request.k + kExactSlack);
+  const std::size_t keep = std::min(approximate.size(), request.k + kExactSlack);
   std::partial_sort(approximate.begin(), approximate.begin() + static_cast<std::ptrdiff_t>(keep),
                     approximate.end(), nearer);
-  // Reading a row is the dearest step: those that cannot be among the k are left out where the
-  // error is known.
-  if (options_.metric == Metric::kCosine) {
-    while (keep > request.k &&
-           approximate[keep - 1].distance > approximate[request.k - 1].distance + kCosineErrorMax) {
-      --keep;
-    }
-  }
   approximate.resize(keep);
-  scratch.wanted.clear();
-  for (const auto& candidate : approximate) scratch.wanted.push_back(candidate.id);
-
-  std::vector<Hit> hits;
-  hits.reserve(keep);
-  ExactDistance distance(options_, request.query);
-  NEARLITE_TRY(store_->read_vectors(
-      scratch.wanted, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
-        if (rowid != graph.rowid(id))
-          return error(Code::kCorruption, "node " + std::to_string(id) + " has another row");
-        NEARLITE_ASSIGN(const double exact, distance.to(stored));
-        hits.push_back({exact, rowid, id});
-        return Status();
-      }));
-  std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
-  });
-  if (hits.size() > request.k) hits.resize(request.k);
+  NEARLITE_ASSIGN(std::vector<Hit> hits, settle(view, request));
   return std::optional(std::move(hits));
 }
 

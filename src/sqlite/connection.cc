@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/handles.h"
+#include "sqlite/read_scope.h"
 #include "sqlite/table.h"
 
 namespace nearlite::sqlite {
@@ -27,17 +28,7 @@ void Connection::remove(const Table& table) {
 
 // Every table of the module in every attached database, as the schema tells.
 Result<std::vector<Connection::Name>> Connection::list_names() {
-  std::vector<std::string> schemas;
-  {
-    NEARLITE_ASSIGN(Statement list,
-                    Statement::prepare(db_, "PRAGMA database_list", "database list", 0));
-    StatementUse use = list.use();
-    for (;;) {
-      NEARLITE_ASSIGN(const bool row, use.step());
-      if (!row) break;
-      schemas.emplace_back(use.column_text(1));
-    }
-  }
+  NEARLITE_ASSIGN(const std::vector<std::string> schemas, list_schemas(db_));
   std::vector<Name> names;
   for (const std::string& schema : schemas) {
     const std::string sql =
@@ -58,8 +49,8 @@ Result<std::vector<Connection::Name>> Connection::list_names() {
 Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
   const auto lookup = [&]() -> std::shared_ptr<Table> {
     for (const auto& [key, table] : tables_) {
-      if (table->is_attached() && table->schema() == name.schema &&
-          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0 && table->is_real()) {
+      if (table->is_attached() && table->is_real() && table->schema() == name.schema &&
+          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0) {
         return table;
       }
     }
@@ -79,9 +70,8 @@ Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
     // The common case first: a table in use, by its bare name.
     std::shared_ptr<Table> found;
     for (const auto& [key, table] : tables_) {
-      if (table->is_attached() &&
-          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0 &&
-          table->is_real()) {
+      if (table->is_attached() && table->is_real() &&
+          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0) {
         if (!found || table->schema() == "main") found = table;
       }
     }

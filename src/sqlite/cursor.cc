@@ -106,8 +106,10 @@ Status Cursor::load_row() {
 Status Cursor::column(sqlite3_context* context, int column) {
   const auto declared = static_cast<int>(table_->options().columns.size());
   if (column >= declared) {
-    if (searching_ && column == declared + kDistance)
-      sqlite3_result_double(context, stream_.hit().distance);
+    if (searching_ && column == declared + kDistance) {
+      NEARLITE_ASSIGN(const double distance, stream_.distance());
+      sqlite3_result_double(context, distance);
+    }
     return {};  // the other hidden columns read as NULL
   }
   if (sqlite3_vtab_nochange(context) != 0) return {};

@@ -8,6 +8,7 @@
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
 #include "sqlite/handles.h"
+#include "sqlite/read_scope.h"
 #include "sqlite/table.h"
 
 namespace nearlite::sqlite {
@@ -20,7 +21,11 @@ Connection& connection_of(sqlite3_context* context) {
   return *static_cast<Connection*>(sqlite3_user_data(context));
 }
 
+// Those that go on reading hold a ReadScope of their own; writers must not, for a snapshot older
+// than the last commit cannot be written to.
 Result<std::shared_ptr<Table>> table_argument(sqlite3_context* context, sqlite3_value* name) {
+  NEARLITE_ASSIGN([[maybe_unused]] const ReadScope scope,
+                  ReadScope::open(connection_of(context).db()));
   if (name == nullptr || sqlite3_value_type(name) == SQLITE_NULL)
     return connection_of(context).resolve("");
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(name));
@@ -90,6 +95,8 @@ void hnsw_save(sqlite3_context* context, int argc, sqlite3_value** argv) noexcep
 // hnsw_snapshot([index]): the graph as a blob, as of the last commit; of the first vector column.
 void hnsw_snapshot(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN([[maybe_unused]] const ReadScope scope,
+                    ReadScope::open(connection_of(context).db()));
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 1 ? argv[0] : nullptr));
     NEARLITE_TRY(table->ready());
     NEARLITE_ASSIGN(const std::vector<std::byte> image, table->index(0).image());
@@ -103,6 +110,8 @@ void hnsw_snapshot(sqlite3_context* context, int argc, sqlite3_value** argv) noe
 // error, and nothing changes.
 void hnsw_restore(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN([[maybe_unused]] const ReadScope scope,
+                    ReadScope::open(connection_of(context).db()));
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 2 ? argv[0] : nullptr));
     NEARLITE_TRY(table->ready());
     sqlite3_value* image = argv[argc - 1];
@@ -119,6 +128,8 @@ void hnsw_restore(sqlite3_context* context, int argc, sqlite3_value** argv) noex
 
 void nearlite_stats(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN([[maybe_unused]] const ReadScope scope,
+                    ReadScope::open(connection_of(context).db()));
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 1 ? argv[0] : nullptr));
     NEARLITE_ASSIGN(const std::string json, table->stats_json());
     sqlite3_result_text64(context, json.data(), json.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
@@ -129,6 +140,8 @@ void nearlite_stats(sqlite3_context* context, int argc, sqlite3_value** argv) no
 // 'ok', or one problem a line.
 void nearlite_check(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN([[maybe_unused]] const ReadScope scope,
+                    ReadScope::open(connection_of(context).db()));
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 1 ? argv[0] : nullptr));
     NEARLITE_ASSIGN(const auto problems, table->check(kProblemsMax));
     std::string text;
@@ -141,6 +154,8 @@ void nearlite_check(sqlite3_context* context, int argc, sqlite3_value** argv) no
 
 void nearlite_digest(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN([[maybe_unused]] const ReadScope scope,
+                    ReadScope::open(connection_of(context).db()));
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 1 ? argv[0] : nullptr));
     NEARLITE_ASSIGN(const std::uint64_t digest, table->digest());
     char* text = sqlite3_mprintf("%016llx", static_cast<unsigned long long>(digest));

@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/read_scope.h"
 #include "sqlite/search_stream.h"
 
 namespace nearlite::sqlite {
@@ -34,6 +35,7 @@ struct KnnVtab : sqlite3_vtab {
 };
 
 struct KnnCursor : sqlite3_vtab_cursor {
+  ReadScope scope;  // empty for tables of main
   SearchStream stream;
 };
 
@@ -134,7 +136,7 @@ Status find_index(Connection& connection, const std::string& name, std::shared_p
 }
 
 Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** argv,
-                   SearchStream& stream) {
+                   ReadScope& scope, SearchStream& stream) {
   SearchStream::Arguments arguments;
   sqlite3_value* query = nullptr;
   std::string name = module.table_name;
@@ -157,7 +159,14 @@ Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** a
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
   std::shared_ptr<Table> table;
   std::size_t vector_index = 0;
-  NEARLITE_TRY(find_index(*module.connection, name, table, vector_index));
+  scope = ReadScope();
+  const Status status = find_index(*module.connection, name, table, vector_index);
+  if (!status.ok() || table->schema() != "main") {
+    // The statement reads the schema of main only: what is attached may have changed, or change
+    // between two batches.
+    NEARLITE_ASSIGN(scope, ReadScope::open(module.connection->db()));
+    NEARLITE_TRY(find_index(*module.connection, name, table, vector_index));
+  }
   return stream.open(std::move(table), vector_index, query, std::move(arguments));
 }
 
@@ -165,7 +174,8 @@ int x_filter(sqlite3_vtab_cursor* cursor, int /*plan*/, const char* kinds, int /
              sqlite3_value** argv) noexcept {
   return guard(cursor->pVtab, [&] {
     const KnnModule& module = *static_cast<KnnVtab*>(cursor->pVtab)->module;
-    return open_stream(module, kinds, argv, static_cast<KnnCursor*>(cursor)->stream);
+    auto& knn = *static_cast<KnnCursor*>(cursor);
+    return open_stream(module, kinds, argv, knn.scope, knn.stream);
   });
 }
 
@@ -178,10 +188,15 @@ int x_eof(sqlite3_vtab_cursor* cursor) noexcept {
 }
 
 int x_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) noexcept {
-  const Hit& hit = static_cast<KnnCursor*>(cursor)->stream.hit();
-  if (column == kRowidColumn) sqlite3_result_int64(context, hit.rowid);
-  if (column == kDistanceColumn) sqlite3_result_double(context, hit.distance);
-  return SQLITE_OK;
+  return guard(cursor->pVtab, [&]() -> Status {
+    SearchStream& stream = static_cast<KnnCursor*>(cursor)->stream;
+    if (column == kRowidColumn) sqlite3_result_int64(context, stream.hit().rowid);
+    if (column == kDistanceColumn) {
+      NEARLITE_ASSIGN(const double distance, stream.distance());
+      sqlite3_result_double(context, distance);
+    }
+    return {};
+  });
 }
 
 int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {

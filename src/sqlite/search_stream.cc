@@ -52,6 +52,7 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   }
   NEARLITE_TRY(table_->parse_vector(vector_index, query, query_));
   request_.query = query_;
+  request_.lazy_distances = !arguments_.distance_bound;
   if (arguments_.allowed) request_.allowed = &*arguments_.allowed;
   batch_size_ =
       arguments_.limit_hint >= 0 ? static_cast<std::size_t>(arguments_.limit_hint) : kFirstBatch;
@@ -100,6 +101,21 @@ Status SearchStream::fill() {
     for (const Hit& hit : batch_) emitted_.insert(hit.id);
   }
   return {};
+}
+
+Result<double> SearchStream::distance() {
+  if (!hit().is_exact) {
+    const std::span rest = std::span(batch_).subspan(position_);
+    NEARLITE_TRY(table_->index(vector_index_).measure(query_, rest));
+    // They are in order but for errors beyond what is ever seen; the ids of those that are passed
+    // on may already be out.
+    if (position_ == 0) {
+      std::sort(rest.begin(), rest.end(), [](const Hit& a, const Hit& b) {
+        return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
+      });
+    }
+  }
+  return hit().distance;
 }
 
 Status SearchStream::next() {

@@ -30,6 +30,9 @@ class SearchStream {
 
   [[nodiscard]] bool at_end() const noexcept { return position_ >= batch_.size(); }
   [[nodiscard]] const Hit& hit() const noexcept { return batch_[position_]; }
+  /// The distance of hit(). Reads the rows of the batch when first asked: a query that does not
+  /// look at distances does without.
+  Result<double> distance();
   Status next();
 
  private:

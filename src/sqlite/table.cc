@@ -428,6 +428,7 @@ Status Table::find_current_name() {
 }
 
 bool Table::is_real() {
+  if (is_retired_) return false;
   if (name_in_doubt_ && !find_current_name().ok()) return false;
   if (!is_new_ && !was_dropped_ && former_names_.empty()) return true;
   const auto here = has_shadow_tables(name_);
@@ -437,7 +438,7 @@ bool Table::is_real() {
 Status Table::sync() {
   bool writing = false;
   for (auto& index : indexes_) writing = writing || index->is_writing();
-  if (!writing || is_retired_) return {};
+  if (is_retired_ || (!writing && !is_new_ && !was_dropped_)) return {};
   const sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(db_);
   if (name_in_doubt_) NEARLITE_TRY(find_current_name());
   NEARLITE_ASSIGN(const bool here, has_shadow_tables(name_));
@@ -459,6 +460,7 @@ Status Table::sync() {
 void Table::commit() noexcept {
   for (auto& index : indexes_) is_gone_ ? index->rollback() : index->commit();
   if (is_gone_) connection_.remove(*this);  // the caller holds it
+  is_retired_ = is_retired_ || is_gone_;
   is_gone_ = was_dropped_ = false;
   settings_changed_ = false;
   is_new_ = false;
@@ -466,14 +468,16 @@ void Table::commit() noexcept {
   name_in_doubt_ = false;
 }
 
+// A cursor that is still open keeps the sqlite3_vtab of a table that is not there any more, or has
+// its old name again: neither may be found by name.
 void Table::rollback() noexcept {
   for (auto& index : indexes_) index->rollback();
   settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   settings_changed_ = false;
-  is_gone_ = was_dropped_ = false;
-  is_new_ = false;
-  former_names_.clear();
-  name_in_doubt_ = false;
+  is_retired_ = is_retired_ || is_new_;
+  if (is_new_) connection_.remove(*this);  // the caller holds it
+  is_gone_ = was_dropped_ = is_new_ = false;
+  name_in_doubt_ = !former_names_.empty();
 }
 
 void Table::rollback_to() noexcept {

@@ -56,6 +56,7 @@ class Table : public std::enable_shared_from_this<Table> {
   /// The vector column called `name`; the first when empty.
   Result<std::size_t> find_vector(std::string_view name) const;
 
+  /// To be asked before name(), which it may correct: a rollback may have undone a rename.
   /// False when the table is known by a name it does not have any more, or was made by a
   /// transaction that took that back (SQLite keeps the sqlite3_vtab until the transaction ends, so
   /// it still looks attached).

@@ -314,6 +314,36 @@ class Transactions(SqlCase):
             self.check(rows)
         self.check(rows, self.connect())
 
+    def test_an_open_cursor_keeps_no_phantom_alive(self):
+        rows = self.make()
+        self.db.run("BEGIN")
+        self.db.run("DROP TABLE t")
+        self.db.run("CREATE VIRTUAL TABLE t USING hnsw(embedding float[24], m=4)")
+        for vector in Vectors(24).list(100):
+            self.db.run("INSERT INTO t(embedding) VALUES(?)", blob(vector))
+        cursor = self.db.cursor("SELECT rowid FROM t")  # holds the sqlite3_vtab
+        next(cursor)
+        self.db.run("ROLLBACK")
+        found = self.db.run("SELECT rowid FROM vss_knn(?, 100, 't')", blob(rows[1]))
+        self.assertEqual(sorted(found), [(rowid,) for rowid in rows])
+        del cursor
+        self.check(rows)
+
+    def test_an_open_cursor_keeps_no_name_alive(self):
+        rows = self.make()
+        self.db.run("BEGIN")
+        rows_then = dict(rows)
+        self.insert(self.db, 100)
+        self.db.run("ALTER TABLE t RENAME TO u")
+        cursor = self.db.cursor("SELECT rowid FROM u")
+        next(cursor)
+        self.db.run("ROLLBACK")
+        self.fails(ERROR, self.db.run, "SELECT rowid FROM vss_knn(?, 100, 'u')", blob(rows[1]))
+        found = self.db.run("SELECT rowid FROM vss_knn(?, 100, 't')", blob(rows[1]))
+        self.assertEqual(sorted(found), [(rowid,) for rowid in rows_then])
+        del cursor
+        self.check(rows_then)
+
     def test_the_same_creation_again_after_rollback_to(self):
         self.db.run("BEGIN")
         self.db.run("SAVEPOINT s")
@@ -389,6 +419,28 @@ class Transactions(SqlCase):
         second.run("PRAGMA schema_version = 999")
         rows[3000] = self.insert(self.db, 3000)
         self.check(rows, second)
+
+    def test_another_connection_puts_another_table_in_its_place(self):
+        self.make()
+        reader = self.connect()
+        reader.run("ATTACH ? AS aux", self.path)
+        main, aux = "SELECT nearlite_check('t')", "SELECT nearlite_check('aux.t')"
+        found = "SELECT count(*) FROM vss_knn(?, 1000, ?)"
+        for dim, functions_first in ((24, True), (8, False), (3, True), (8, False)):
+            with self.subTest(dim):
+                self.db.run("DROP TABLE t")
+                self.db.run(f"CREATE VIRTUAL TABLE other USING hnsw(embedding float[{dim}], m=4)")
+                vectors = Vectors(dim).list(dim + 5)
+                for vector in vectors:
+                    self.db.run("INSERT INTO other(embedding) VALUES(?)", blob(vector))
+                self.db.run("ALTER TABLE other RENAME TO t")
+                if functions_first:
+                    self.assertEqual(reader.one(main), "ok")
+                    self.assertEqual(reader.one(aux), "ok")
+                for name in ("aux.t", "t"):
+                    self.assertEqual(reader.one(found, blob(vectors[0]), name), len(vectors))
+                self.assertEqual(reader.one(main), "ok")
+                self.assertEqual(reader.one(aux), "ok")
 
     def test_ddl_in_the_transaction_that_writes(self):
         rows = self.make()
