@@ -5,6 +5,7 @@
 #   tests/<folder>/<name>_test.cc  an executable of its own, <folder>_<name>
 #   tests/<folder>/<name>_test.py  run by Debian's Python, which can load SQLite extensions
 #   tests/<folder>/<name>_test.sh  run by bash
+#   tests/{fault,power}/*_test.cc  see the side file's system calls through a seam of the linker's
 #   tests/support/*.cc             linked with every executable but the unit tests
 #
 # Label `fast`: every GoogleTest case is a test of its own. Label `slow` (folders that run for
@@ -91,6 +92,19 @@ if(support_sources AND TARGET nearlite_static)
   target_link_libraries(nearlite_test_support PUBLIC nearlite_flags nearlite_static GTest::gtest)
 endif()
 
+# The system calls of the side file's writer go to tests/support/side_file_seam.cc.
+set(seam_folders fault power)
+set(seam_calls open close write lseek ftruncate fsync rename unlink)
+list(TRANSFORM seam_calls PREPEND -Wl,--wrap=)
+
+# Fuzz targets, for the replay test and, with clang, for libFuzzer.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*targets.cc)
+if(NEARLITE_FUZZ AND TARGET nearlite_test_support)
+  add_executable(nearlite_fuzz tests/fuzz/fuzzer_main.cc ${fuzz_sources})
+  target_link_libraries(nearlite_fuzz PRIVATE nearlite_test_support)
+  target_link_options(nearlite_fuzz PRIVATE -fsanitize=fuzzer)
+endif()
+
 file(GLOB test_files CONFIGURE_DEPENDS
   tests/*/*_test.cc tests/*/*_test.py tests/*/*_test.sh)
 foreach(file ${test_files})
@@ -106,10 +120,16 @@ foreach(file ${test_files})
     endif()
     set(target ${folder}_${stem})
     add_executable(${target} ${file})
+    if(folder STREQUAL "fuzz")
+      target_sources(${target} PRIVATE ${fuzz_sources})
+    endif()
     target_include_directories(${target} PRIVATE tests)
     target_link_libraries(${target} PRIVATE nearlite_flags nearlite_static GTest::gtest_main)
     if(TARGET nearlite_test_support)
       target_link_libraries(${target} PRIVATE nearlite_test_support)
+    endif()
+    if(folder IN_LIST seam_folders)
+      target_link_options(${target} PRIVATE ${seam_calls})
     endif()
     if(TARGET nearlite_module)
       add_dependencies(${target} nearlite_module)

@@ -173,6 +173,7 @@ class Index {
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
   [[nodiscard]] float rescore_error(const View& view, const SearchRequest& request, NodeId id,
                                     float distance) const;
+  void keep_nearest(const View& view, const SearchRequest& request);
   Result<std::vector<Hit>> settle(const View& view, const SearchRequest& request);
   Status order_run(const SearchRequest& request, std::span<Hit> run);
   Result<std::vector<Hit>> search_exact(const SearchRequest& request);

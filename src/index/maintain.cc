@@ -220,13 +220,7 @@ Status Index::rebuild_rows(std::span<const std::pair<NodeId, RowId>> live,
                            const CommitRecord& previous) {
   Write& write = *write_;
   NEARLITE_TRY(store_->erase_links_above(0));
-  std::vector<std::pair<std::uint64_t, NodeId>> dead;
-  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
-    dead.emplace_back(seq, id);
-    return Status();
-  }));
-  for (const auto& [seq, id] : dead) NEARLITE_TRY(store_->erase_dead(seq, id));
-
+  NEARLITE_TRY(store_->erase_all_dead());
   NEARLITE_TRY(clear_strays(live));
   std::vector<std::byte> stored(vector_bytes(options_.element, options_.dim));
   std::vector<float> values(options_.dim);

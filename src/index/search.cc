@@ -214,13 +214,6 @@ Result<std::optional<std::vector<Hit>>> Index::rescore(const View& view,
         {view.quantizer->rescore(scratch.query, graph.code(id), graph.residual(id), graph.info(id)),
          id});
   }
-  const auto nearer = [](const auto& a, const auto& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
-  };
-  const std::size_t keep = std::min(approximate.size(), request.k + kExactSlack);
-  std::partial_sort(approximate.begin(), approximate.begin() + static_cast<std::ptrdiff_t>(keep),
-                    approximate.end(), nearer);
-  approximate.resize(keep);
   NEARLITE_ASSIGN(std::vector<Hit> hits, settle(view, request));
   return std::optional(std::move(hits));
 }

@@ -16,14 +16,15 @@
 namespace nearlite {
 
 namespace {
-// Twice the largest error of Quantizer::rescore() for cosine (2e-5, measured over random and
-// extreme vectors).
-constexpr float kCosineErrorMax = 4e-5F;
-// The error along one direction has a deviation of 1/sqrt(12) of a residual's unit; two of them, at
-// ten deviations, are less than eight units. Float arithmetic adds a little.
+// A residual is rounded, so its error along one direction has a deviation of 1/sqrt(12) of a unit;
+// two of them, at ten deviations, are less than eight units. Float arithmetic adds a little.
 constexpr float kUnitsMax = 8;
 constexpr float kRoundingMax = 8e-6F;
 constexpr float kResidualUnits = 256;
+// Candidates beyond k that may turn out to be nearer: where errors are not known, and where they
+// are. The latter bounds what thousands of equal vectors cost.
+constexpr std::size_t kSlackUnknown = 4;
+constexpr std::size_t kSlackMax = 64;
 
 bool nearer(const Hit& a, const Hit& b) {
   return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
@@ -36,21 +37,48 @@ float Index::rescore_error(const View& view, const SearchRequest& request, NodeI
                            float distance) const {
   const Graph& graph = view.cache->graph();
   const CodeKind kind = graph.options().format.kind;
-  if (kind == CodeKind::kInt8Global) return kCosineErrorMax;
+  const float rounding = kRoundingMax * (std::abs(distance) + 0.01F);
+  if (kind == CodeKind::kInt8Global) {
+    const float step = std::sqrt(2 * view.quantizer->distance_of_key(1));
+    const float apart = std::sqrt(2 * std::max(distance, 0.0F));  // of the two unit vectors
+    return kUnitsMax * step / kResidualUnits * apart + rounding;
+  }
   if (kind != CodeKind::kInt8ScaledL2 && kind != CodeKind::kInt8ScaledDot) return INFINITY;
   const float unit = std::bit_cast<float>(graph.info(id).a) / kResidualUnits;
-  float length = 1;
-  if (kind == CodeKind::kInt8ScaledDot) {
-    double squares = 0;
-    for (const float value : request.query) squares += double{value} * double{value};
-    length = static_cast<float>(std::sqrt(squares));
-  }
-  return kUnitsMax * unit * length + kRoundingMax * std::abs(distance);
+  if (kind == CodeKind::kInt8ScaledL2) return kUnitsMax * unit + kRoundingMax * distance;
+  double squares = 0;
+  for (const float value : request.query) squares += double{value} * double{value};
+  return kUnitsMax * unit * static_cast<float>(std::sqrt(squares)) + rounding;
 }
 
-// Turns scratch.approximate, sorted, into hits: the k nearest and, if the order at the end is open,
-// a few more.
+// Sorts scratch.approximate and drops what cannot be among the k nearest.
+void Index::keep_nearest(const View& view, const SearchRequest& request) {
+  auto& approximate = scratch_->approximate;
+  const auto before = [](const auto& a, const auto& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
+  };
+  if (approximate.size() <= request.k) {
+    std::sort(approximate.begin(), approximate.end(), before);
+    return;
+  }
+  const auto kth = approximate.begin() + static_cast<std::ptrdiff_t>(request.k) - 1;
+  std::nth_element(approximate.begin(), kth, approximate.end(), before);
+  const float error = rescore_error(view, request, kth->id, kth->distance);
+  const float limit = kth->distance + error;
+  const auto last = std::partition(kth + 1, approximate.end(), [&](const auto& candidate) {
+    return candidate.distance <= limit;
+  });
+  const std::size_t slack = std::isinf(error) ? kSlackUnknown : kSlackMax;
+  const std::size_t near_count = static_cast<std::size_t>(last - approximate.begin());
+  const std::size_t keep = std::min(near_count, request.k + slack);
+  std::partial_sort(approximate.begin(), approximate.begin() + static_cast<std::ptrdiff_t>(keep),
+                    last, before);
+  approximate.resize(keep);
+}
+
+// Turns scratch.approximate into hits.
 Result<std::vector<Hit>> Index::settle(const View& view, const SearchRequest& request) {
+  keep_nearest(view, request);
   const Graph& graph = view.cache->graph();
   const auto& approximate = scratch_->approximate;
   const std::size_t wanted = std::min<std::size_t>(request.k, approximate.size());

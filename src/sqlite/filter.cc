@@ -1,6 +1,7 @@
 #include "sqlite/filter.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
@@ -30,11 +31,13 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
   for (; rc == SQLITE_OK && item != nullptr; rc = sqlite3_vtab_in_next(value, &item)) {
     // The list's values live only until the next one is asked for: numbers and short texts are
     // written out.
-    char* literal = nullptr;
+    std::unique_ptr<char, void (*)(void*)> literal(nullptr, sqlite3_free);
     switch (sqlite3_value_type(item)) {
-      case SQLITE_INTEGER: literal = sqlite3_mprintf("%lld", sqlite3_value_int64(item)); break;
-      case SQLITE_FLOAT: literal = sqlite3_mprintf("%!.17g", sqlite3_value_double(item)); break;
-      case SQLITE_TEXT: literal = sqlite3_mprintf("%Q", sqlite3_value_text(item)); break;
+      case SQLITE_INTEGER: literal.reset(sqlite3_mprintf("%lld", sqlite3_value_int64(item))); break;
+      case SQLITE_FLOAT:
+        literal.reset(sqlite3_mprintf("%!.17g", sqlite3_value_double(item)));
+        break;
+      case SQLITE_TEXT: literal.reset(sqlite3_mprintf("%Q", sqlite3_value_text(item))); break;
       case SQLITE_NULL: continue;  // matches nothing
       default: {
         const auto* bytes = static_cast<const unsigned char*>(sqlite3_value_blob(item));
@@ -43,12 +46,11 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
           constexpr const char* kDigits = "0123456789abcdef";
           hex += {kDigits[bytes[i] >> 4], kDigits[bytes[i] & 15]};
         }
-        literal = sqlite3_mprintf("%s'", hex.c_str());
+        literal.reset(sqlite3_mprintf("%s'", hex.c_str()));
       }
     }
-    if (literal == nullptr) return bare_code(SQLITE_NOMEM);
-    text_ += (first ? "" : ", ") + std::string(literal);
-    sqlite3_free(literal);
+    if (!literal) return bare_code(SQLITE_NOMEM);
+    text_ += (first ? "" : ", ") + std::string(literal.get());
     first = false;
   }
   text_ += ")";

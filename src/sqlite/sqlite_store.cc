@@ -40,6 +40,7 @@ const std::array<SqliteStore::VerbText, SqliteStore::kVerbCount> SqliteStore::kT
     {"links", "DELETE FROM ", " WHERE node_id > ?1"},
     {"dead", "INSERT OR REPLACE INTO ", "(seq, node_id) VALUES(?1, ?2)"},
     {"dead", "DELETE FROM ", " WHERE seq = ?1 AND node_id = ?2"},
+    {"dead", "DELETE FROM ", ""},
     {"dead", "SELECT seq, node_id FROM ",
      " WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq, node_id LIMIT ?3"},
     {"vectors", "SELECT typeof(data) FROM ", " WHERE block = ?1"},
@@ -225,6 +226,11 @@ Status SqliteStore::put_dead(std::uint64_t seq, NodeId id) {
 Status SqliteStore::erase_dead(std::uint64_t seq, NodeId id) {
   NEARLITE_ASSIGN(Statement * erase, statement(kEraseDead));
   return erase->use().bind(1, to_signed(seq)).bind(2, id).run();
+}
+
+Status SqliteStore::erase_all_dead() {
+  NEARLITE_ASSIGN(Statement * erase, statement(kEraseAllDead));
+  return erase->use().run();
 }
 
 Status SqliteStore::scan_dead(std::uint64_t first_seq, std::uint64_t last_seq, std::uint64_t limit,

@@ -17,7 +17,21 @@ namespace nearlite::sqlite {
 
 namespace {
 
+// Also when CREATE or CONNECT fails half-way the table must hear that it is let go: it would keep
+// its statements, and the connection could not be closed.
 struct Vtab : sqlite3_vtab {
+  Vtab() noexcept : sqlite3_vtab() {}
+  ~Vtab() {
+    if (table) table->detach();
+  }
+  Vtab(const Vtab&) = delete;
+  Vtab& operator=(const Vtab&) = delete;
+
+  void attach(std::shared_ptr<Table> to) noexcept {
+    table = std::move(to);
+    table->attach();
+  }
+
   std::shared_ptr<Table> table;
 };
 
@@ -51,17 +65,15 @@ Status make_vtab(sqlite3* db, Connection& connection, int argc, const char* cons
   NEARLITE_ASSIGN(TableOptions options, parse_arguments(name, arguments));
   const std::string declared = declaration(name, options);
   auto vtab = std::make_unique<Vtab>();
-  if (creating) {
-    NEARLITE_ASSIGN(vtab->table, Table::create(connection, schema, name, options, arguments));
-  } else {
-    NEARLITE_ASSIGN(vtab->table, Table::open(connection, schema, name, std::move(options)));
-  }
+  auto table = creating ? Table::create(connection, schema, name, options, arguments)
+                        : Table::open(connection, schema, name, std::move(options));
+  NEARLITE_TRY(table.status());
+  vtab->attach(std::move(*table));
   if (const int rc = sqlite3_declare_vtab(db, declared.c_str()); rc != SQLITE_OK)
     return from_sqlite(db, rc, name);
   sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
   sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
   NEARLITE_TRY(connection.register_knn(name));
-  vtab->table->attach();
   *out = vtab.release();
   return {};
 }
@@ -81,7 +93,6 @@ int x_connect(sqlite3* db, void* user, int argc, const char* const* argv, sqlite
 
 int x_disconnect(sqlite3_vtab* vtab) noexcept {
   return guard([&] {
-    table_of(vtab).detach();
     delete static_cast<Vtab*>(vtab);
     return Status();
   });
@@ -91,7 +102,6 @@ int x_destroy(sqlite3_vtab* vtab) noexcept {
   return guard(vtab, [&] {
     const std::shared_ptr<Table> table = static_cast<Vtab*>(vtab)->table;
     NEARLITE_TRY(table->destroy());
-    table->detach();
     delete static_cast<Vtab*>(vtab);
     return Status();
   });

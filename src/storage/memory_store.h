@@ -47,6 +47,7 @@ class MemoryStore : public Store {
 
   Status put_dead(std::uint64_t seq, NodeId id) override;
   Status erase_dead(std::uint64_t seq, NodeId id) override;
+  Status erase_all_dead() override;
   Status scan_dead(std::uint64_t first_seq, std::uint64_t last_seq, std::uint64_t limit,
                    const std::function<Status(std::uint64_t seq, NodeId id)>& visit) override;
 

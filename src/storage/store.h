@@ -39,6 +39,7 @@ class Store {
   // ---- <table>_dead
   virtual Status put_dead(std::uint64_t seq, NodeId id) = 0;
   virtual Status erase_dead(std::uint64_t seq, NodeId id) = 0;
+  virtual Status erase_all_dead() = 0;  ///< whatever is in them
   /// Visits deletions with first_seq <= seq <= last_seq in order of (seq, id), at most `limit` of
   /// them.
   virtual Status scan_dead(std::uint64_t first_seq, std::uint64_t last_seq, std::uint64_t limit,

@@ -48,6 +48,8 @@ class Database {
   static int unclosed();
   [[nodiscard]] bool is_open() const { return handle_ != nullptr; }
   [[nodiscard]] sqlite3* handle() const { return handle_; }
+  /// For sqlite3_open_v2 by a test that opens by itself; the connection is closed as any other.
+  [[nodiscard]] sqlite3** address() { return &handle_; }
 
   /// Runs every statement of `sql` without parameters; stops at the first error.
   int exec(const std::string& sql);

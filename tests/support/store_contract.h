@@ -111,6 +111,8 @@ inline void check_dead(Store& store) {
   ASSERT_TRUE(store.erase_dead(3, 2).ok());
   ASSERT_TRUE(store.erase_dead(3, 2).ok()) << "absent";
   EXPECT_EQ(rows(3, 3, 9), (Rows{{3, 9}}));
+  ASSERT_TRUE(store.erase_all_dead().ok());
+  EXPECT_EQ(rows(0, UINT64_MAX, UINT64_MAX), Rows());
 }
 
 inline void check_vectors(Store& store) {

@@ -142,6 +142,7 @@ class ViewStore : public Store {
   Status erase_links_above(NodeId id) override { return seen_->erase_links_above(id); }
   Status put_dead(std::uint64_t seq, NodeId id) override { return seen_->put_dead(seq, id); }
   Status erase_dead(std::uint64_t seq, NodeId id) override { return seen_->erase_dead(seq, id); }
+  Status erase_all_dead() override { return seen_->erase_all_dead(); }
   Status scan_dead(std::uint64_t first_seq, std::uint64_t last_seq, std::uint64_t limit,
                    const std::function<Status(std::uint64_t, NodeId)>& visit) override {
     return seen_->scan_dead(first_seq, last_seq, limit, visit);

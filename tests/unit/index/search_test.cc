@@ -1,5 +1,6 @@
 // What a search returns: for every metric and element type, for any k, for allowed lists, and
 // against the exact scan.
+#include <cmath>
 #include <set>
 
 #include "connection.h"
@@ -230,6 +231,59 @@ TEST(DuplicatesTest, EqualRowsAreAllFound) {
   ASSERT_EQ(hits->size(), 300U);
   EXPECT_EQ(hits->back().distance, 0);
 }
+
+class SettleTest : public testing::TestWithParam<Metric> {};
+
+// Rows whose distances to the query differ by less than a code or its residual can tell: a search
+// that leaves distances for later still has the right rows in the right order, and measure() gives
+// the exact distances.
+TEST_P(SettleTest, OrderIsExactThoughDistancesComeLater) {
+  const IndexOptions options = small_index(GetParam(), 40);
+  FileState file = new_file(options);
+  Connection connection(file, options);
+  VectorSource vectors(options, run_seed(8));
+  std::vector<Vector> bases;
+  RowId rowid = 1'000;
+  for (int group = 0; group < 20; ++group) {
+    const Vector base = bases.emplace_back(vectors.next());
+    const Vector direction = vectors.next();
+    for (int i = 0; i < 30; ++i) {
+      Vector near = base;
+      const float step = 1e-6F * static_cast<float>((i * 17 % 30) * (1 + group * group * group));
+      for (std::size_t d = 0; d < near.size(); ++d) near[d] += step * direction[d];
+      ASSERT_OK(connection.insert(rowid--, near));  // ids ascend as rowids descend
+    }
+  }
+  ASSERT_OK(connection.commit());
+  std::size_t late_count = 0;
+  for (const Vector& base : bases) {
+    Vector query = base;
+    query[3] += 0.1F;
+    SearchRequest request;
+    request.query = query;
+    request.k = 12;
+    request.ef_search = 600;
+    request.lazy_distances = true;
+    auto hits = connection.index().search(request);
+    ASSERT_TRUE(hits.ok()) << hits.status().message();
+    const auto right = connection.nearest(query, request.k);
+    ASSERT_EQ(hits->size(), right.size());
+    for (std::size_t i = 0; i < right.size(); ++i) {
+      EXPECT_EQ((*hits)[i].rowid, right[i].rowid) << i;
+      EXPECT_NEAR((*hits)[i].distance, right[i].distance, 1e-4 * (1 + std::abs(right[i].distance)));
+      if (!(*hits)[i].is_exact) ++late_count;
+    }
+    ASSERT_OK(connection.index().measure(query, *hits));
+    for (std::size_t i = 0; i < right.size(); ++i) {
+      EXPECT_TRUE((*hits)[i].is_exact);
+      EXPECT_EQ((*hits)[i].distance, right[i].distance);
+    }
+  }
+  EXPECT_GT(late_count, 0U) << "rows are read although nothing asks for them";
+}
+
+INSTANTIATE_TEST_SUITE_P(, SettleTest, testing::Values(Metric::kCosine, Metric::kL2, Metric::kIp),
+                         [](const auto& metric) { return std::string(name_of(metric.param)); });
 
 TEST(ZeroVectorTest, HasDistanceOneUnderCosine) {
   const IndexOptions options = small_index();

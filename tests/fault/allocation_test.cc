@@ -1,0 +1,150 @@
+// Failing allocations, at every one of every script: SQLite's (through SQLITE_CONFIG_MALLOC) and
+// ours (operator new is replaced, aligned and nothrow forms included), once or from then on.
+//
+// What must hold afterwards: support/sweep.h; besides, a closed connection leaves no memory behind,
+// neither SQLite's nor ours. Without NEARLITE_LONG=1 a part of the points is tried, spread evenly
+// from an offset that the seed chooses.
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#include "support/random.h"
+#include "support/sweep.h"
+
+namespace {
+
+// Worker threads allocate as well.
+std::atomic<bool> is_counting{false};
+std::atomic<bool> is_persistent{false};
+std::atomic<std::uint64_t> point_count{0};
+std::atomic<std::uint64_t> failing_point{UINT64_MAX};
+std::atomic<std::uint64_t> failure_count{0};
+// Blocks got from operator new and not given back.
+std::atomic<std::int64_t> block_count{0};
+
+bool fails_now() noexcept {
+  if (!is_counting.load(std::memory_order_relaxed)) return false;
+  const std::uint64_t n = point_count++;
+  const bool fails = is_persistent ? n >= failing_point : n == failing_point;
+  if (fails) ++failure_count;
+  return fails;
+}
+
+void* allocate(std::size_t size, std::size_t alignment) noexcept {
+  if (fails_now()) return nullptr;
+  void* memory = nullptr;
+  if (alignment <= alignof(std::max_align_t)) {
+    memory = std::malloc(size == 0 ? 1 : size);
+  } else if (posix_memalign(&memory, alignment, size) != 0) {
+    memory = nullptr;
+  }
+  if (memory != nullptr) ++block_count;
+  return memory;
+}
+
+void* allocate_or_throw(std::size_t size, std::size_t alignment) {
+  void* memory = allocate(size, alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void release(void* memory) noexcept {
+  if (memory != nullptr) --block_count;
+  std::free(memory);
+}
+
+sqlite3_mem_methods real_methods;
+void* failing_malloc(int size) { return fails_now() ? nullptr : real_methods.xMalloc(size); }
+void* failing_realloc(void* old, int size) {
+  return fails_now() ? nullptr : real_methods.xRealloc(old, size);
+}
+
+}  // namespace
+
+// The compiler inlines one of the pair below and then finds it does not match the other.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
+void* operator new(std::size_t size) { return allocate_or_throw(size, 0); }
+void* operator new[](std::size_t size) { return allocate_or_throw(size, 0); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate_or_throw(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0); }
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  release(memory);
+}
+
+namespace nearlite::test {
+namespace {
+
+constexpr std::uint64_t kPointsPerRun = 150;
+
+class AllocationInjector final : public Injector {
+ public:
+  explicit AllocationInjector(bool persistent) : persistent_(persistent) {}
+
+  void start(std::uint64_t n) override {
+    ::is_persistent = persistent_;
+    point_count = 0;
+    failure_count = 0;
+    failing_point = n;
+  }
+  void resume() override { is_counting = true; }
+  void pause() override { is_counting = false; }
+  [[nodiscard]] std::uint64_t points() const override { return point_count; }
+  [[nodiscard]] bool has_fired() const override { return failure_count > 0; }
+  [[nodiscard]] bool is_persistent() const override { return persistent_; }
+
+ private:
+  bool persistent_;
+};
+
+class AllocationSweep : public testing::TestWithParam<Script> {
+ protected:
+  static void SetUpTestSuite() {
+    ASSERT_EQ(sqlite3_shutdown(), SQLITE_OK);
+    ASSERT_EQ(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_methods), SQLITE_OK);
+    sqlite3_mem_methods methods = real_methods;
+    methods.xMalloc = failing_malloc;
+    methods.xRealloc = failing_realloc;
+    ASSERT_EQ(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods), SQLITE_OK);
+    ASSERT_EQ(sqlite3_initialize(), SQLITE_OK);
+  }
+
+  static void expect_no_fault(bool persistent) {
+    const ScratchFolder folder;
+    const std::uint64_t seed = seed_of_run(1);
+    const std::uint64_t limit = points_of_run("NEARLITE_POINTS", kPointsPerRun);
+    Sweep sweep(GetParam(), folder);
+    sweep.check_memory([] { return block_count.load(); });
+    AllocationInjector injector(persistent);
+    const SweepTally tally = sweep.run(injector, limit, seed);
+    std::printf("%s\n", describe(tally, GetParam(), persistent ? "persistent" : "once").c_str());
+    EXPECT_EQ(tally.fault, "") << "again by\n  " << replay_command(seed);
+    EXPECT_GT(tally.errors, 0U) << "nothing ever failed";
+  }
+};
+
+TEST_P(AllocationSweep, OneFails) { expect_no_fault(false); }
+TEST_P(AllocationSweep, AllFailFromThere) { expect_no_fault(true); }
+
+INSTANTIATE_TEST_SUITE_P(Scripts, AllocationSweep, testing::ValuesIn(all_scripts(is_long_run())),
+                         [](const auto& script) { return test_name(script.param); });
+
+}  // namespace
+}  // namespace nearlite::test

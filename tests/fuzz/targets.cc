@@ -1,0 +1,30 @@
+#include "fuzz/targets.h"
+
+#include "fuzz/record_targets.h"
+#include "fuzz/sql_targets.h"
+
+namespace nearlite::test {
+
+std::span<const FuzzTarget> fuzz_targets() {
+  static constexpr FuzzTarget kTargets[] = {
+      {"links", fuzz_links},
+      {"commit_state", fuzz_commit_state},
+      {"vector_block", fuzz_vector_block},
+      {"side_image", fuzz_side_image},
+      {"plan_terms", fuzz_plan_terms},
+      {"vector_text", fuzz_vector_text},
+      {"vector_blob", fuzz_vector_blob},
+      {"create_arguments", fuzz_create_arguments},
+      {"options", fuzz_options},
+      {"filter", fuzz_filter},
+      {"command", fuzz_command},
+      {"functions", fuzz_functions},
+      {"snapshot", fuzz_snapshot},
+      {"image", fuzz_image},
+      {"shadow_rows", fuzz_shadow_rows},
+      {"statements", fuzz_statements},
+  };
+  return kTargets;
+}
+
+}  // namespace nearlite::test

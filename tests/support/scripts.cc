@@ -1,0 +1,202 @@
+#include "support/scripts.h"
+
+#include <cctype>
+
+#include "support/random.h"
+#include "support/vectors.h"
+
+namespace nearlite::test {
+namespace {
+
+struct Variant {
+  std::string name;
+  std::string pragmas;
+  std::size_t dim = 8;
+  std::string column = "float[8] metric=l2";  // of embedding
+  std::string options = ", m=4, ef_construction=40";
+};
+
+// Vectors to insert from, so that one statement can insert many.
+std::string source_sql(std::size_t dim, std::size_t count) {
+  VectorSource source(VectorSource::Shape{.dim = dim}, 11);
+  std::string sql =
+      "CREATE TABLE source(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO source(v) VALUES";
+  for (std::size_t i = 0; i < count; ++i) {
+    sql += (i == 0 ? "('" : ",('") + to_json(source.next()) + "')";
+  }
+  return sql;
+}
+
+std::string create_sql(const std::string& table, const Variant& variant,
+                       const std::string& more = "") {
+  return "CREATE VIRTUAL TABLE " + table + " USING hnsw(embedding " + variant.column +
+         ", lang text, year integer, +title text" + variant.options + more + ")";
+}
+
+std::string insert_sql(const std::string& table, int first, int last) {
+  return "INSERT INTO " + table +
+         "(rowid, embedding, lang, year, title) SELECT id, v, iif(id % 2, 'en', 'de'), id, 'title "
+         "' "
+         "|| id FROM source WHERE id BETWEEN " +
+         std::to_string(first) + " AND " + std::to_string(last);
+}
+
+std::string vector_sql(int id) {
+  return "(SELECT v FROM source WHERE id = " + std::to_string(id) + ")";
+}
+
+std::string search_sql(int id) {
+  return "SELECT rowid FROM t WHERE embedding MATCH " + vector_sql(id) + " AND k = 5";
+}
+
+class Maker {
+ public:
+  explicit Maker(Variant variant) : variant_(std::move(variant)) {}
+
+  std::vector<Script> make() {
+    add("insert", {insert_sql("t", 41, 52)});
+    add("insert one by one", {insert_sql("t", 41, 41), insert_sql("t", 42, 42)}, /*warm=*/false);
+    add("update", {"UPDATE t SET title = 'new' WHERE rowid = 3",
+                   "UPDATE t SET embedding = " + vector_sql(44) + " WHERE rowid IN (5, 6, 7)",
+                   "UPDATE t SET rowid = 1007 WHERE rowid = 7",
+                   "UPDATE t SET embedding = NULL WHERE rowid = 9"});
+    add("delete", {"DELETE FROM t WHERE rowid % 3 = 0", "DELETE FROM t WHERE rowid = 1"});
+    add("savepoints", {"BEGIN", insert_sql("t", 41, 44), "SAVEPOINT a",
+                       "DELETE FROM t WHERE rowid < 5", "ROLLBACK TO a", insert_sql("t", 45, 46),
+                       "RELEASE a", "DELETE FROM t WHERE rowid = 41", "COMMIT"});
+    add("conflicts",
+        {"INSERT OR REPLACE INTO t(rowid, embedding) VALUES(2, " + vector_sql(45) + ")",
+         "INSERT OR IGNORE INTO t(rowid, embedding) SELECT id, v FROM source WHERE id IN (1, 42, "
+         "2)",
+         "SELECT hnsw_add('t', 43, " + vector_sql(43) + ")", "SELECT hnsw_del('t', 4)"});
+    add("maintenance", {"DELETE FROM t WHERE rowid < 12", "INSERT INTO t(t) VALUES('optimize')",
+                        "INSERT INTO t(t) VALUES('compact')"});
+    add("rebuild",
+        {"INSERT INTO t(t) VALUES('rebuild')", "INSERT INTO t(t, k) VALUES('ef_search', 77)",
+         "INSERT INTO t(t) VALUES('repair')"});
+    add("search",
+        {search_sql(7),
+         search_sql(9) + " AND lang IN ('en', 'a text that is long enough to be missed when it is "
+                         "never given back to the allocator', 'b', x'00') AND year < 30",
+         "SELECT nearlite_check('t')", "SELECT count(*) FROM t"},
+        /*warm=*/false);
+    several_columns();
+    side_file();
+    definitions();
+    attached();
+    Script& vacuum = add("vacuum", {"VACUUM", insert_sql("t", 41, 42), "VACUUM"});
+    vacuum.setup.emplace_back("DELETE FROM t WHERE rowid % 2 = 0");
+    return std::move(scripts_);
+  }
+
+ private:
+  Script& add(const std::string& name, std::vector<std::string> steps, bool warm = true) {
+    Script script;
+    script.name = name + (variant_.name.empty() ? "" : ", " + variant_.name);
+    script.pragmas = variant_.pragmas;
+    script.setup = {source_sql(variant_.dim, 60), create_sql("t", variant_),
+                    insert_sql("t", 1, 40)};
+    script.steps = std::move(steps);
+    script.warm = warm;
+    scripts_.push_back(std::move(script));
+    return scripts_.back();
+  }
+
+  void several_columns() {
+    Script& script = add("several columns", {});
+    script.setup[1] = "CREATE VIRTUAL TABLE t USING hnsw(a " + variant_.column + ", b int8[" +
+                      std::to_string(variant_.dim) + "] metric=cosine, c bit[" +
+                      std::to_string(variant_.dim) + "] metric=hamming, lang text partition key" +
+                      variant_.options + ")";
+    const auto insert = [](int first, int last) {
+      return "INSERT INTO t(rowid, a, b, c, lang) SELECT id, v, iif(id % 5, vec_quantize_int8(v, "
+             "'unit'), "
+             "NULL), vec_quantize_binary(v), 'l' || (id % 3) FROM source WHERE id BETWEEN " +
+             std::to_string(first) + " AND " + std::to_string(last);
+    };
+    script.setup[2] = insert(1, 30);
+    script.steps = {
+        insert(41, 44), "UPDATE t SET b = NULL, a = " + vector_sql(50) + " WHERE rowid = 3",
+        "UPDATE t SET rowid = -rowid WHERE rowid < 3", "DELETE FROM t WHERE rowid > 42"};
+  }
+
+  void side_file() {
+    Script& script =
+        add("side file",
+            {insert_sql("t", 41, 43), "SELECT hnsw_save('t')", "DELETE FROM t WHERE rowid < 4",
+             search_sql(8), "PRAGMA user_version = 3"},
+            /*warm=*/false);
+    script.setup[1] = create_sql("t", variant_, ", path='t.idx', persist = every 2");
+  }
+
+  void definitions() {
+    add("definitions",
+        {create_sql("u", variant_), insert_sql("u", 1, 6), "ALTER TABLE u RENAME TO w",
+         insert_sql("w", 7, 8), "BEGIN", "DROP TABLE w", create_sql("w", variant_),
+         insert_sql("w", 11, 12), "COMMIT", "ALTER TABLE t RENAME TO \"a b\"", "DROP TABLE w"});
+  }
+
+  void attached() {
+    Script& script =
+        add("attached", {"BEGIN", insert_sql("aux.t2", 41, 43), insert_sql("main.t", 41, 42),
+                         "DELETE FROM aux.t2 WHERE rowid = 1", "COMMIT"});
+    script.attach = "ATTACH 'aux.db' AS aux;";
+    // Of several files in WAL mode SQLite commits one after the other
+    // (sqlite.org/atomiccommit.html).
+    script.atomic_per_file = script.pragmas.find("WAL") != std::string::npos;
+    script.setup.push_back(create_sql("aux.t2", variant_));
+    script.setup.push_back(insert_sql("aux.t2", 1, 20));
+  }
+
+  Variant variant_;
+  std::vector<Script> scripts_;
+};
+
+}  // namespace
+
+std::string test_name(const Script& script) {
+  std::string name = script.name;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
+
+bool is_long_run() { return environment_number("NEARLITE_LONG", 0) != 0; }
+
+std::uint64_t points_of_run(const char* variable, std::uint64_t usual) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr std::uint64_t kSlowness = 6;
+#else
+  constexpr std::uint64_t kSlowness = 1;
+#endif
+  return environment_number(variable, is_long_run() ? UINT64_MAX / 16 : usual / kSlowness);
+}
+
+std::vector<Script> all_scripts(bool long_run) {
+  const Variant rollback{"rollback journal", "PRAGMA journal_mode=DELETE; PRAGMA cache_size=10"};
+  const Variant wal{"WAL", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"};
+  // More than 16 components are coded with a byte each.
+  const Variant coded{"coded", "PRAGMA journal_mode=WAL; PRAGMA cache_size=10", 24,
+                      "float16[24] metric=cosine", ", m=3, ef_construction=30"};
+  const Variant kept{"truncated journal", "PRAGMA journal_mode=TRUNCATE; PRAGMA temp_store=1", 8,
+                     "bfloat16[8] metric=ip", ", m=2, ef_construction=20, quantize=none"};
+  std::vector<Script> scripts;
+  const auto append = [&](const Variant& variant, const std::string& only) {
+    int number = 0;
+    for (Script& script : Maker(variant).make()) {
+      const bool is_wanted = only.empty() || only[static_cast<std::size_t>(number)] == '1';
+      if (is_wanted) scripts.push_back(std::move(script));
+      ++number;
+    }
+  };
+  append(wal, long_run ? "" : "10011010101010");
+  append(rollback, long_run ? "" : "01100101010101");
+  if (long_run) {
+    append(coded, "");
+    append(kept, "");
+  }
+  return scripts;
+}
+
+}  // namespace nearlite::test
