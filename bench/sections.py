@@ -44,7 +44,7 @@ def how(figures: Figures) -> str:
     return f"""## How
 
 * {line["cpu"]}, {line["cores"]} cores; load while searching: median {figures.load:.1f}; at most
-  {figures.load_max:.1f}. Nearlite at commit `{line["commit"]}`, SIMD target {_simd(figures)}.{busy}
+  {figures.load_max:.1f}. Nearlite at commit `{line["commit"]}`{_simd(figures)}.{busy}
 * Nearlite is the extension, loaded into Debian's SQLite with SQLite's default settings (2 MB page
   cache, no memory mapping), files in WAL mode. A query is a statement prepared once, a float32 blob
   bound, ten rows of rowid and distance read; one thread, one query at a time.
@@ -63,8 +63,8 @@ def how(figures: Figures) -> str:
 
 
 def _simd(figures: Figures) -> str:
-    return next((line["stats"]["simd"] for line in figures.pick(case="build", engine="nearlite")
-                 if line.get("stats")), "unknown")
+    return next((f", SIMD target {line['simd']}" for line in figures.pick(engine="nearlite")
+                 if line.get("simd")), "")
 
 
 def against_targets(figures: Figures) -> str:
@@ -237,8 +237,8 @@ def churn(figures: Figures) -> str:
                        ("p50_us", "p99_us", "lost")), _mb(figures.middle("disk_bytes", case=case))])
     inserted = figures.middle("insert_seconds", case="fresh")
     return (f"## Churn\n\n{figures.pick(case='churn')[0]['rows']:,} rows, transactions of 1,000, "
-            f"`ef_search = 64`. An update costs as much "
-            f"processor time as {number(sum(updates) / len(updates) / inserted)} inserts.\n\n"
+            f"`ef_search = 64`. An update costs as much\nprocessor time as "
+            f"{number(sum(updates) / len(updates) / inserted)} inserts.\n\n"
             + table(["", "recall@10", "p50 µs", "p99 µs", "rows that do not find themselves",
                      "disk MB"], rows))
 
@@ -256,7 +256,7 @@ def cold(figures: Figures) -> str:
                              _mb(figures.middle("memory.anonymous", **at)),
                              _mb(figures.middle("memory.file", **at))])
     return rows and ("## Cold start\n\nA new process: milliseconds from the start of main() to the "
-                     "open database, and to the first answer; then a hundred more queries, and "
+                     "open database,\nand to the first answer; then a hundred more queries, and "
                      "what the process holds.\n\n"
                      + table(["", "", "page cache", "open ms", "first answer ms",
                               "of processors",

@@ -95,8 +95,12 @@ class Bench:
                 engine.open(workers[engine], folders[engine])
                 workers[engine].ask("search", ef=engine.efs[-1], count=100)
                 memory = workers[engine].ask("memory")["anonymous"] - before
-                self.add(f"memory/{name}/{engine.name}", data, [
-                    {"case": "memory", "engine": engine.name, "memory_bytes": memory}])
+                line = {"case": "memory", "engine": engine.name, "memory_bytes": memory}
+                if engine.kind != "hnswlib":
+                    line["versions"] = workers[engine].ask("about")
+                if engine.kind == "nearlite":
+                    line["simd"] = workers[engine].ask("state")["stats"]["simd"]
+                self.add(f"memory/{name}/{engine.name}", data, [line])
             for number in missing:
                 self.say(f"search/{name}/{number}")
                 lines = self._round(engines, workers, number)
