@@ -188,10 +188,10 @@ class Index {
 
   Status link();
   Status maintain();
-  [[nodiscard]] Result<bool> new_nodes_lead_to_dead() const;
+  Status lead_new_nodes_off();
   void begin_repair();
   Status fold_window(std::uint64_t id_count);
-  Status repair_window(std::uint64_t id_count);
+  Status repair_window(std::uint64_t repair_count);
   Status purge_window(std::uint64_t count);
   Status clear_strays(std::span<const std::pair<NodeId, RowId>> live);
   Status rebuild_rows(std::span<const std::pair<NodeId, RowId>> live, const CommitRecord& previous);

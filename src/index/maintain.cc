@@ -18,9 +18,13 @@ namespace nearlite {
 namespace {
 // Ids looked at per committed row; 16 link rows are one page, sometimes two.
 constexpr std::uint64_t kFoldWindow = 16;
-// Lists looked at, and nodes purged, per commit and per changed row.
+// Lists repaired, and nodes purged, per commit and per changed row. Looking at a node that needs no
+// repair, or at an id that is not used any more, costs a fraction of that: ids only grow, and a
+// pass must not take longer the older the index is.
 constexpr std::uint64_t kRepairBase = 64;
 constexpr std::uint64_t kRepairPerRow = 2;
+constexpr std::uint64_t kLooksPerRepair = 8;
+constexpr std::uint64_t kHolesPerLook = 64;
 }  // namespace
 
 Status Index::maintain() {
@@ -36,8 +40,7 @@ Status Index::maintain() {
   }
   if (next.repair_seq != 0) NEARLITE_TRY(repair_window(budget));
   if (next.purge_ready_seq != 0) {
-    NEARLITE_ASSIGN(const bool is_undone, new_nodes_lead_to_dead());
-    if (is_undone) next.purge_ready_seq = 0;  // another pass comes
+    NEARLITE_TRY(lead_new_nodes_off());
   }
   if (next.purge_ready_seq != 0) NEARLITE_TRY(purge_window(budget));
   if (write.pending.empty()) return {};
@@ -52,18 +55,34 @@ Status Index::maintain() {
   return fold_window(kFoldWindow * write.pending.size());
 }
 
-// Where all around is dead, a new node has no other choice. Rows that the pass has been at may name
-// the dead again then.
-Result<bool> Index::new_nodes_lead_to_dead() const {
-  const GraphChange& change = *write_->change;
-  for (const Write::Pending& node : write_->pending) {
-    NEARLITE_ASSIGN(const NodeRecord record, change.record(node.id));
-    for (const std::vector<NodeId>& list : record.own) {
-      if (std::any_of(list.begin(), list.end(), [&](NodeId id) { return change.is_dead(id); }))
-        return true;
+// Where all around is dead, a new node has no other choice than to link to what is about to be
+// purged: it is repaired like the others. If that does not help, another pass comes.
+Status Index::lead_new_nodes_off() {
+  GraphChange& change = *write_->change;
+  const Graph& graph = write_->cache->graph();
+  const std::uint64_t ready = write_->next.purge_ready_seq;
+  const auto leads_to_dead = [&](NodeId id) -> Result<bool> {
+    NEARLITE_ASSIGN(const NodeRecord record, change.record(id));
+    const auto& lists = record.links.empty() ? record.own : record.links;
+    for (const std::vector<NodeId>& list : lists) {
+      for (const NodeId entry : list) {
+        const std::uint64_t deleted =
+            entry <= write_->base.max_node_id ? graph.delete_seq(entry) : 0;
+        if (deleted != 0 && deleted <= ready) return true;
+      }
     }
+    return false;
+  };
+  for (const Write::Pending& node : write_->pending) {
+    NEARLITE_ASSIGN(const bool is_led, leads_to_dead(node.id));
+    if (!is_led) continue;
+    NEARLITE_ASSIGN([[maybe_unused]] const bool repaired, change.repair(node.id, ready));
+    NEARLITE_ASSIGN(const bool is_still_led, leads_to_dead(node.id));
+    if (!is_still_led) continue;
+    write_->next.purge_ready_seq = 0;
+    return {};
   }
-  return false;
+  return {};
 }
 
 // The pass covers what is dead in the base: deletions of this transaction get their seq only when
@@ -90,29 +109,35 @@ Status Index::fold_window(std::uint64_t id_count) {
   return {};
 }
 
-Status Index::repair_window(std::uint64_t id_count) {
+Status Index::repair_window(std::uint64_t repair_count) {
   Write& write = *write_;
   CommitRecord& next = write.next;
   const Graph& graph = write.cache->graph();
   const NodeId last = write.change->max_id();
-  for (std::uint64_t i = 0; i < id_count && next.repair_hand <= last; ++i, ++next.repair_hand) {
+  std::uint64_t looks_left = repair_count > UINT64_MAX / kLooksPerRepair / kHolesPerLook
+                                 ? UINT64_MAX
+                                 : repair_count * kLooksPerRepair * kHolesPerLook;
+  for (std::uint64_t repaired_count = 0; repaired_count < repair_count; ++next.repair_hand) {
     const NodeId id = next.repair_hand;
+    if (id > last || looks_left == 0) break;
     const bool published = id <= write.base.max_node_id;
-    if (published) {
-      if (!graph.is_present(id) || write.purged.contains(id)) continue;
-      const std::uint64_t deleted = graph.delete_seq(id);
-      if (deleted != 0 && deleted <= next.repair_seq) {
-        // Not repaired, but its row may still name a node that its list has dropped.
-        if (write.change->is_dirty(id)) NEARLITE_TRY(put_record(id, /*fresh=*/false));
-        continue;
-      }
-    } else if (!is_pending(id)) {
+    if (published ? !graph.is_present(id) || write.purged.contains(id) : !is_pending(id)) {
+      --looks_left;
       continue;
     }
-    NEARLITE_ASSIGN([[maybe_unused]] const bool repaired,
-                    write.change->repair(id, next.repair_seq));
-    if (published && write.change->is_dirty(id)) NEARLITE_TRY(put_record(id, /*fresh=*/false));
-    if (i % 1024 == 1023) NEARLITE_TRY(store_->check_interrupt());
+    looks_left -= std::min(looks_left, kHolesPerLook);
+    const std::uint64_t deleted = published ? graph.delete_seq(id) : 0;
+    if (deleted == 0 || deleted > next.repair_seq) {
+      NEARLITE_ASSIGN(const bool is_repaired, write.change->repair(id, next.repair_seq));
+      if (is_repaired) ++repaired_count;
+    }
+    // Also of a dead one, which is not repaired: its row may still name a node that its list has
+    // dropped.
+    if (published && write.change->is_dirty(id)) {
+      NEARLITE_TRY(put_record(id, /*fresh=*/false));
+      ++repaired_count;
+    }
+    if (id % 1024 == 1023) NEARLITE_TRY(store_->check_interrupt());
   }
   if (next.repair_hand > last) {
     next.purge_ready_seq = next.repair_seq;
@@ -130,6 +155,7 @@ Status Index::purge_window(std::uint64_t count) {
         ready.emplace_back(seq, id);
         return Status();
       }));
+  std::vector<NodeId> purged;
   for (const auto& [seq, id] : ready) {
     NEARLITE_TRY(write.change->purge(id));
     NEARLITE_TRY(store_->erase_links(id));
@@ -137,7 +163,10 @@ Status Index::purge_window(std::uint64_t count) {
     NEARLITE_TRY(store_->clear_vector(id));
     write.purged.insert(id);
     write.next.purge_floor = std::max(write.next.purge_floor, seq);
+    purged.push_back(id);
   }
+  // Rows that are replaced over and over must not let the file grow: its pages are used again.
+  NEARLITE_TRY(store_->drop_empty_blocks_of(purged));
   if (ready.size() < count) write.next.purge_ready_seq = 0;
   return {};
 }

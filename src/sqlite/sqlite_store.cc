@@ -47,6 +47,7 @@ const std::array<SqliteStore::VerbText, SqliteStore::kVerbCount> SqliteStore::kT
     {"vectors", "INSERT INTO ", "(block, data) VALUES(?1, ?2)"},
     {"vectors", "SELECT block, data FROM ", " WHERE block BETWEEN ?1 AND ?2 ORDER BY block"},
     {"vectors", "DELETE FROM ", " WHERE data = zeroblob(?1)"},
+    {"vectors", "DELETE FROM ", " WHERE block = ?1 AND data = zeroblob(?2)"},
     {"config", "SELECT value FROM ", " WHERE key = ?1"},
     {"config", "INSERT OR REPLACE INTO ", "(key, value) VALUES(?1, ?2)"},
     // A few hundred instructions of SQLite's machine, so that a progress handler, which is called

@@ -121,4 +121,17 @@ Status SqliteStore::drop_empty_blocks() {
   return drop->use().bind(1, static_cast<std::int64_t>(layout_.block_bytes())).run();
 }
 
+Status SqliteStore::drop_empty_blocks_of(std::span<const NodeId> ids) {
+  NEARLITE_ASSIGN(Statement * drop, statement(kDropEmptyBlock));
+  std::int64_t last = -1;
+  for (const NodeId id : ids) {
+    const std::int64_t block = layout_.block_of(id);
+    if (block == last) continue;
+    last = block;
+    const auto size = static_cast<std::int64_t>(layout_.block_bytes());
+    NEARLITE_TRY(drop->use().bind(1, block).bind(2, size).run());
+  }
+  return Status();
+}
+
 }  // namespace nearlite::sqlite

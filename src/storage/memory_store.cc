@@ -198,6 +198,15 @@ Status MemoryStore::drop_empty_blocks() {
   return Status();
 }
 
+Status MemoryStore::drop_empty_blocks_of(std::span<const NodeId> ids) {
+  NEARLITE_TRY(begin_call());
+  for (const NodeId id : ids) {
+    const auto row = blocks.find(layout_.block_of(id));
+    if (row != blocks.end() && is_block_empty(row->second)) blocks.erase(row);
+  }
+  return Status();
+}
+
 Result<std::optional<std::vector<std::byte>>> MemoryStore::find_config(std::string_view key) {
   NEARLITE_TRY(begin_call());
   const auto found = config.find(key);

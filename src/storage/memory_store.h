@@ -57,6 +57,7 @@ class MemoryStore : public Store {
   Status read_vectors(std::span<const NodeId> ids, const VectorVisitor& visit) override;
   Status scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) override;
   Status drop_empty_blocks() override;
+  Status drop_empty_blocks_of(std::span<const NodeId> ids) override;
   [[nodiscard]] const VectorLayout& layout() const noexcept override { return layout_; }
 
   Result<std::optional<std::vector<std::byte>>> find_config(std::string_view key) override;

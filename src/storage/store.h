@@ -66,6 +66,8 @@ class Store {
           visit) = 0;
   /// Deletes blocks in which no slot is used.
   virtual Status drop_empty_blocks() = 0;
+  /// The same for the blocks of the given ids.
+  virtual Status drop_empty_blocks_of(std::span<const NodeId> ids) = 0;
   [[nodiscard]] virtual const VectorLayout& layout() const noexcept = 0;
 
   // ---- <table>_config: small values that never or rarely change

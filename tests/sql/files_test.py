@@ -255,5 +255,28 @@ class Files(SqlCase):
         self.check(db, rows)
 
 
+    def test_turnover_does_not_make_the_file_grow(self):
+        db = self.connect()
+        db.run("CREATE VIRTUAL TABLE t USING hnsw(embedding float[96] metric=l2, m=8)")
+        vectors = Vectors(96)
+        rows = {}
+        pages = []
+        for turn in range(8):
+            for first in range(1, 601, 60):
+                db.run("BEGIN")
+                for rowid in range(first, first + 60):
+                    rows[rowid] = vectors.next()
+                    db.run(
+                        "INSERT OR REPLACE INTO t(rowid, embedding) VALUES(?, ?)",
+                        rowid,
+                        blob(rows[rowid]),
+                    )
+                db.run("COMMIT")
+            pages.append(db.one("PRAGMA page_count"))
+        self.assertLess(pages[-1], 1.1 * pages[2])
+        self.assertLess(pages[-1], 2 * pages[0])
+        self.assert_index(db, "t", rows, metric="l2")
+
+
 if __name__ == "__main__":
     main()

@@ -149,6 +149,14 @@ inline void check_vectors(Store& store) {
     EXPECT_EQ(store.read_vectors(ids, visit).code(), Code::kCorruption) << missing;
   }
 
+  const std::int64_t block_of_12 = store.layout().block_of(12);
+  ASSERT_NE(block_of_12, store.layout().block_of(5));
+  ASSERT_TRUE(store.put_vector(12, 3, vector_of(12)).ok());
+  ASSERT_TRUE(store.clear_vector(12).ok());
+  const NodeId both[] = {5, 12};
+  ASSERT_TRUE(store.drop_empty_blocks_of(both).ok());
+  EXPECT_TRUE(*store.read_vector(5, rowid, out)) << "in use";
+
   ASSERT_TRUE(store.clear_vector(1).ok());
   ASSERT_TRUE(store.clear_vector(11).ok());
   ASSERT_TRUE(store.clear_vector(12).ok()) << "empty already";

@@ -161,6 +161,9 @@ class ViewStore : public Store {
     return seen_->scan_vectors(first, last, visit);
   }
   Status drop_empty_blocks() override { return seen_->drop_empty_blocks(); }
+  Status drop_empty_blocks_of(std::span<const NodeId> ids) override {
+    return seen_->drop_empty_blocks_of(ids);
+  }
   [[nodiscard]] const VectorLayout& layout() const noexcept override { return seen_->layout(); }
   Result<std::optional<std::vector<std::byte>>> find_config(std::string_view key) override {
     return seen_->find_config(key);

@@ -76,7 +76,7 @@ TEST_F(MaintainTest, RepairAndPurgeRideOnCommits) {
   EXPECT_GT(last().repair_hand, 1U) << "the first piece";
   int commits = 0;
   for (; last().repair_seq != 0 && commits < 50; ++commits) insert_and_commit(1000 + commits, 1);
-  EXPECT_GT(commits, 3);
+  EXPECT_GT(commits, 1) << "not all at once";
   EXPECT_NE(last().purge_ready_seq, 0U);
   expect_right(other_);
   for (; last().purge_ready_seq != 0 && commits < 50; ++commits) {
