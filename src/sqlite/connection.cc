@@ -23,9 +23,8 @@ void Connection::add(std::shared_ptr<Table> table) {
 
 // Rollbacks call it, so it makes no key to look for.
 void Connection::remove(const Table& table) noexcept {
-  const auto found = std::find_if(tables_.begin(), tables_.end(), [&](const auto& entry) {
-    return entry.second.get() == &table;
-  });
+  const auto found = std::find_if(tables_.begin(), tables_.end(),
+                                  [&](const auto& entry) { return entry.second.get() == &table; });
   if (found != tables_.end()) tables_.erase(found);
 }
 
