@@ -21,9 +21,11 @@ void Connection::add(std::shared_ptr<Table> table) {
   place = std::move(table);
 }
 
-void Connection::remove(const Table& table) {
-  const auto found = tables_.find({table.schema(), table.uuid()});
-  if (found != tables_.end() && found->second.get() == &table) tables_.erase(found);
+// Rollbacks call it, so it makes no key to look for.
+void Connection::remove(const Table& table) noexcept {
+  const auto found = std::find_if(tables_.begin(), tables_.end(),
+                                  [&](const auto& entry) { return entry.second.get() == &table; });
+  if (found != tables_.end()) tables_.erase(found);
 }
 
 // Every table of the module in every attached database, as the schema tells.

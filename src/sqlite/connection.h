@@ -33,7 +33,7 @@ class Connection {
   /// A table met before under the same uuid is retired: it was made by this transaction and rolled
   /// back, or the same statement would not give the same uuid.
   void add(std::shared_ptr<Table> table);
-  void remove(const Table& table);
+  void remove(const Table& table) noexcept;
   [[nodiscard]] TransactionGuard& transaction_guard() noexcept { return transaction_guard_; }
 
   /// Finds the table called `name` ("docs", "main.docs"), connecting it when it has not been used
