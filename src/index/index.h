@@ -188,7 +188,7 @@ class Index {
 
   Status link();
   Status maintain();
-  Status lead_new_nodes_off();
+  [[nodiscard]] Result<bool> new_nodes_lead_to_dead() const;
   void begin_repair();
   Status fold_window(std::uint64_t id_count);
   Status repair_window(std::uint64_t repair_count);

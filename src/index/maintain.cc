@@ -40,7 +40,8 @@ Status Index::maintain() {
   }
   if (next.repair_seq != 0) NEARLITE_TRY(repair_window(budget));
   if (next.purge_ready_seq != 0) {
-    NEARLITE_TRY(lead_new_nodes_off());
+    NEARLITE_ASSIGN(const bool is_undone, new_nodes_lead_to_dead());
+    if (is_undone) next.purge_ready_seq = 0;  // another pass comes
   }
   if (next.purge_ready_seq != 0) NEARLITE_TRY(purge_window(budget));
   if (write.pending.empty()) return {};
@@ -56,33 +57,20 @@ Status Index::maintain() {
 }
 
 // Where all around is dead, a new node has no other choice than to link to what is about to be
-// purged: it is repaired like the others. If that does not help, another pass comes.
-Status Index::lead_new_nodes_off() {
-  GraphChange& change = *write_->change;
+// purged, and is led to from there only. Then another pass comes first.
+Result<bool> Index::new_nodes_lead_to_dead() const {
   const Graph& graph = write_->cache->graph();
-  const std::uint64_t ready = write_->next.purge_ready_seq;
-  const auto leads_to_dead = [&](NodeId id) -> Result<bool> {
-    NEARLITE_ASSIGN(const NodeRecord record, change.record(id));
-    const auto& lists = record.links.empty() ? record.own : record.links;
-    for (const std::vector<NodeId>& list : lists) {
-      for (const NodeId entry : list) {
-        const std::uint64_t deleted =
-            entry <= write_->base.max_node_id ? graph.delete_seq(entry) : 0;
-        if (deleted != 0 && deleted <= ready) return true;
-      }
-    }
-    return false;
+  const auto is_about_to_go = [&](NodeId id) {
+    const std::uint64_t deleted = id <= write_->base.max_node_id ? graph.delete_seq(id) : 0;
+    return deleted != 0 && deleted <= write_->next.purge_ready_seq;
   };
   for (const Write::Pending& node : write_->pending) {
-    NEARLITE_ASSIGN(const bool is_led, leads_to_dead(node.id));
-    if (!is_led) continue;
-    NEARLITE_ASSIGN([[maybe_unused]] const bool repaired, change.repair(node.id, ready));
-    NEARLITE_ASSIGN(const bool is_still_led, leads_to_dead(node.id));
-    if (!is_still_led) continue;
-    write_->next.purge_ready_seq = 0;
-    return {};
+    NEARLITE_ASSIGN(const NodeRecord record, write_->change->record(node.id));
+    for (const std::vector<NodeId>& list : record.own) {
+      if (std::any_of(list.begin(), list.end(), is_about_to_go)) return true;
+    }
   }
-  return {};
+  return false;
 }
 
 // The pass covers what is dead in the base: deletions of this transaction get their seq only when
