@@ -157,6 +157,14 @@ const std::byte* Graph::residual(NodeId id) const noexcept {
          std::size_t{id & Impl::kSlotMask} * impl_->options.format.residual_bytes;
 }
 CodeInfo Graph::info(NodeId id) const noexcept { return impl_->info(id); }
+void Graph::prefetch_found(NodeId id) const noexcept {
+  constexpr std::size_t kLine = 64;
+  __builtin_prefetch(&impl_->state(id));
+  const std::byte* const bytes = residual(id);
+  for (std::size_t at = 0; at < impl_->options.format.residual_bytes; at += kLine) {
+    __builtin_prefetch(bytes + at, 0, 2);  // into L2
+  }
+}
 RowId Graph::rowid(NodeId id) const noexcept { return impl_->state(id).rowid; }
 std::uint64_t Graph::delete_seq(NodeId id) const noexcept {
   return impl_->state(id).delete_seq.load(std::memory_order_acquire);

@@ -54,6 +54,9 @@ class Graph {
   [[nodiscard]] const std::byte* residual(NodeId id) const noexcept;
   [[nodiscard]] CodeInfo info(NodeId id) const noexcept;
   [[nodiscard]] RowId rowid(NodeId id) const noexcept;
+  /// Fetches into the cache what is read of a found node: residual, rowid, deletion. Its code is
+  /// there since the walk.
+  void prefetch_found(NodeId id) const noexcept;
   /// Commit that deleted the node; 0 while it lives.
   [[nodiscard]] std::uint64_t delete_seq(NodeId id) const noexcept;
   /// A copy of a list (for checks and tests, not for the search loop).

@@ -24,13 +24,15 @@ const GraphKernels& graph_kernels(CodeKind kind) noexcept {
 void WalkScratch::prepare(const Graph::Impl& graph, NodeId limit, std::uint32_t width) {
   ef = width;
   const std::size_t words = (std::size_t{limit} >> 6) + 1;
-  if (pool.size() < width) pool.resize(width);
+  if (pool.size() < width + kPoolPadding) pool.resize(width + kPoolPadding);
   if (visited.size() < words) {
     // A tenth more than needed, so that a growing index does not allocate in every search.
     visited.resize(words + words / 8 + 16);
-    touched.resize(visited.size() + 1);  // the loop writes one place ahead
   }
-  const std::size_t gathered_max = std::size_t{2} * graph.capacity0 + 1;
+  // Three rounds, so that two that follow each other never overlap when a walk starts over at the
+  // front, and what a usual walk meets in all.
+  const std::size_t round_max = std::size_t{kExpandedMax} * graph.capacity0 + 1;
+  const std::size_t gathered_max = 3 * round_max + 24 * std::size_t{width};
   if (gathered.size() < gathered_max) gathered.resize(gathered_max);
 }
 

@@ -2,15 +2,26 @@
 // everything here is a template over the kind of code, whose kernel is inlined. Calls no library
 // code that is not a builtin.
 //
-// A walk keeps the best `ef` nodes met in one sorted array. In each round the two best that were
-// not expanded yet are expanded: their unvisited neighbours are gathered first, then fetched, then
-// compared four at a time. Two at once hides more of the memory latency than one and gains recall
-// (performance.md); the result of a round does not depend on the order of the neighbours, because
-// the array always holds the smallest of all that were offered.
+// A walk keeps the best `ef` nodes met in one sorted array and works as a pipeline of two rounds.
+// The best nodes that were not expanded yet are expanded: their unvisited neighbours are gathered,
+// and fetched into the cache while those of the round before are compared, four at a time. So the
+// choice of a round does not know the results of the round before, which costs some comparisons,
+// but the memory is never waited for. The result depends on the graph only, for the array always
+// holds the smallest of all that were offered.
 
-// How far ahead codes are fetched, in cache lines: L2 has room for about 48 outstanding misses, and
-// more only wait.
+// How far ahead of a comparison codes are fetched, in cache lines: L2 has room for about 48
+// outstanding misses, and more only wait.
 inline constexpr std::size_t kPrefetchLines = 128;
+// The part of a code that a walk fetches ahead: a longer one follows by itself, when it is read.
+inline constexpr std::size_t kPrefetchBytesMax = 2'048;
+// Nodes expanded in a round. Few in the first rounds, when the walk is still far from the query and
+// what is nearest now will soon be far behind.
+inline constexpr unsigned kNarrowRounds = 6;
+inline constexpr unsigned kExpandedNarrow = 1;
+// Places of the array behind the first unexpanded one whose lists are fetched.
+inline constexpr std::uint32_t kListsAhead = 24;
+// Up to this many entries of the array are compared one and all to find a place in it.
+inline constexpr std::uint32_t kCountedMax = 32;
 
 template <CodeKind kind>
 NEARLITE_ALWAYS_INLINE void prefetch_code(const Graph::Impl& graph, NodeId id,
@@ -80,98 +91,160 @@ NEARLITE_ALWAYS_INLINE NodeId read_link(const Link& link) {
   return link.load(std::memory_order_acquire);
 }
 
-/// Appends the neighbours of `id` that were not visited to scratch.gathered, marks them, returns
-/// the new count.
+/// Appends the neighbours of `id` that were not visited to `out`, marks them, returns the new end.
 template <bool patched>
-NEARLITE_ALWAYS_INLINE std::size_t gather(const WalkView& view, NodeId id, unsigned level,
-                                          NodeId* gathered, std::size_t count,
-                                          std::uint64_t* visited, std::uint32_t* touched,
-                                          std::size_t& touched_count) {
+NEARLITE_ALWAYS_INLINE NodeId* gather(const WalkView& view, NodeId id, unsigned level,
+                                      std::uint32_t capacity, std::uint64_t* visited, NodeId* out) {
+  const NodeId limit = view.limit;
   const Link* list = list_of<patched>(view, id, level);
-  const std::uint32_t capacity = view.graph->capacity(level);
-  for (std::uint32_t i = 0; i < capacity; ++i) {
-    const NodeId next = read_link(list[i]);
+  for (const Link* const end = list + capacity; list != end; ++list) {
+    const NodeId next = read_link(*list);
     if (next == kNodeNone) break;
-    if (next > view.limit) continue;
+    if (next > limit) continue;
     // Without branches: about half of the neighbours were visited, which half cannot be predicted.
-    const std::uint32_t word = next >> 6;
-    const std::uint64_t bit = std::uint64_t{1} << (next & 63);
-    const std::uint64_t before = visited[word];
-    visited[word] = before | bit;
-    touched[touched_count] = word;
-    touched_count += before == 0 ? 1 : 0;
-    gathered[count] = next;
-    count += (before & bit) == 0 ? 1 : 0;
+    std::uint64_t& word = visited[next >> 6];
+    const std::uint64_t before = word;
+    word = before | std::uint64_t{1} << (next & 63);
+    *out = next;
+    out += 1 - (before >> (next & 63) & 1);
   }
-  return count;
+  return out;
 }
 
-/// Puts `packed` in its place if it is among the best; returns the place, or `size` when it is not.
-NEARLITE_ALWAYS_INLINE std::uint32_t insert_sorted(std::uint64_t* pool, std::uint32_t& size,
-                                                   std::uint32_t ef, std::uint64_t packed) {
-  if (size == ef && packed > pool[size - 1]) return size;
+/// The number of entries below `packed` among the first `size` of a sorted array that is filled up
+/// with the largest number to a multiple of eight.
+NEARLITE_ALWAYS_INLINE std::uint32_t rank_of(const std::uint64_t* sorted, std::uint32_t size,
+                                             std::uint64_t packed) {
   std::uint32_t low = 0;
-  for (std::uint32_t length = size; length > 0;) {
-    const std::uint32_t half = (length + 1) / 2;
-    const std::uint32_t mask = 0U - static_cast<std::uint32_t>(pool[low + half - 1] < packed);
-    low += half & mask;
-    length -= half;
+  while (size > kCountedMax) {
+    const std::uint32_t half = size / 2;
+    low += sorted[low + half - 1] < packed ? half : 0;
+    size -= half;
   }
-  const std::uint32_t last = size < ef ? size++ : size - 1;
-  __builtin_memmove(pool + low + 1, pool + low, std::size_t{last - low} * sizeof(std::uint64_t));
-  pool[low] = packed;
-  return low;
+  std::uint32_t rank = low;
+  for (std::uint32_t i = 0; i < size; i += 8) rank += count_less(sorted + low + i, packed);
+  return rank;
+}
+
+/// Candidates that wait to be put into the pool: one by one they would move its entries many times.
+struct Waiting {
+  static constexpr std::uint32_t kMax = 16;
+  std::uint32_t count = 0;
+  alignas(64) std::uint64_t packed[kMax];
+};
+
+/// The sorted array of a walk. Places behind `size` hold the largest number.
+struct Pool {
+  std::uint64_t* entries;
+  std::uint32_t size;
+  std::uint32_t max;     // ef
+  std::uint32_t cursor;  // everything before it is expanded
+};
+
+/// Merges what waits into the pool.
+NEARLITE_ALWAYS_INLINE void merge(Pool& pool, Waiting& waiting) {
+  alignas(64) std::uint64_t sorted[Waiting::kMax];
+  const std::uint32_t count = waiting.count;
+  for (std::uint32_t i = count; i < Waiting::kMax; ++i) waiting.packed[i] = ~std::uint64_t{0};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint64_t packed = waiting.packed[i];
+    sorted[count_less(waiting.packed, packed) + count_less(waiting.packed + 8, packed)] = packed;
+  }
+  waiting.count = 0;
+  std::uint32_t end = pool.size;  // what is at or behind it is in its place
+  for (std::uint32_t i = count; i-- > 0;) {
+    const std::uint32_t place = rank_of(pool.entries, pool.size, sorted[i]);
+    // The entries [place, end) move i + 1 places up; what would get beyond the last place is lost.
+    if (place + i + 1 < pool.max) {
+      const std::uint32_t kept = end < pool.max - i - 1 ? end : pool.max - i - 1;
+      __builtin_memmove(pool.entries + place + i + 1, pool.entries + place,
+                        (kept > place ? kept - place : 0) * sizeof(std::uint64_t));
+    }
+    if (place + i < pool.max) pool.entries[place + i] = sorted[i];
+    end = place;
+  }
+  pool.size = pool.size + count < pool.max ? pool.size + count : pool.max;
+  if (end < pool.cursor) pool.cursor = end;
+}
+
+/// Compares the ids of one round and puts the nearest into the pool. Meanwhile fetches what is
+/// needed next: the codes of the next round, and the lists of the nodes expanded after it.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE void compare_round(const Graph::Impl& graph, const QueryCode& query,
+                                          unsigned level, const NodeId* at, const NodeId* end,
+                                          const NodeId* next, const NodeId* next_end, Pool& pool) {
+  const std::size_t code_bytes = graph.options.format.code_bytes;
+  const std::size_t fetched_bytes = code_bytes < kPrefetchBytesMax ? code_bytes : kPrefetchBytesMax;
+  Waiting waiting;
+  for (; at < end; at += 4) {
+    const NodeId* const until = next_end - next > 4 ? next + 4 : next_end;
+    for (; next < until; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
+    const std::size_t count = end - at < 4 ? static_cast<std::size_t>(end - at) : 4;
+    std::uint32_t keys[4];
+    compare<kind>(graph, query, at, count, keys);
+    const std::uint64_t bound = pool.entries[pool.max - 1];
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t packed = pack(keys[i], at[i]);
+      waiting.packed[waiting.count] = packed;
+      waiting.count += packed < bound ? 1 : 0;
+    }
+    if (waiting.count > Waiting::kMax - 4 || (waiting.count > 0 && at + 4 >= end)) {
+      merge(pool, waiting);
+      for (std::uint32_t i = pool.cursor; i < pool.cursor + kListsAhead && i < pool.size; ++i) {
+        if ((pool.entries[i] & 1) == 0) prefetch_list(graph, id_of(pool.entries[i]), level);
+      }
+    }
+  }
+  for (; next < next_end; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
 }
 
 template <CodeKind kind, bool patched>
 void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uint64_t start,
           WalkScratch& scratch) noexcept {
   const Graph::Impl& graph = *view.graph;
-  std::uint64_t* const pool = scratch.pool.data();
+  const std::uint32_t capacity = graph.capacity(level);
   std::uint64_t* const visited = scratch.visited.data();
-  std::uint32_t* const touched = scratch.touched.data();
+  // Gathered ids are kept to tell which bits of `visited` to clear. When there is no place for more
+  // of them, the oldest are overwritten and all bits are cleared.
   NodeId* const gathered = scratch.gathered.data();
-  const std::uint32_t ef = scratch.ef;
-  const std::size_t code_bytes = graph.options.format.code_bytes;
-  const std::size_t ahead = code_bytes < kPrefetchLines * 16 ? kPrefetchLines * 64 / code_bytes : 4;
+  const NodeId* const gathered_last =
+      gathered + scratch.gathered.size() - std::size_t{kExpandedMax} * capacity - 1;
+  bool is_cut = false;
 
-  std::uint32_t size = 1;
-  std::uint32_t cursor = 0;  // everything before it is expanded
-  std::size_t touched_count = 1;
-  pool[0] = start;
-  touched[0] = id_of(start) >> 6;
-  visited[touched[0]] = std::uint64_t{1} << (id_of(start) & 63);
+  Pool pool{scratch.pool.data(), 1, scratch.ef, 0};
+  for (std::uint32_t i = 0; i < pool.max + kPoolPadding; ++i) pool.entries[i] = ~std::uint64_t{0};
+  pool.entries[0] = start;
+  visited[id_of(start) >> 6] = std::uint64_t{1} << (id_of(start) & 63);
 
-  while (true) {
-    std::size_t count = 0;
-    unsigned expanded = 0;
-    for (; cursor < size && expanded < 2; ++cursor) {
-      if ((pool[cursor] & 1) != 0) continue;
-      pool[cursor] |= 1;
-      ++expanded;
-      count = gather<patched>(view, id_of(pool[cursor]), level, gathered, count, visited, touched,
-                              touched_count);
+  NodeId* current = gathered;
+  NodeId* current_end = gathered;
+  for (unsigned round = 0;; ++round) {
+    NodeId* next = current_end;
+    if (next > gathered_last) {
+      next = gathered;
+      is_cut = true;
     }
-    if (expanded == 0) break;
-    const std::size_t first = count < ahead ? count : ahead;
-    for (std::size_t i = 0; i < first; ++i) prefetch_code<kind>(graph, gathered[i], code_bytes);
-    for (std::size_t i = 0; i < count; i += 4) {
-      for (std::size_t j = i + ahead; j < i + ahead + 4 && j < count; ++j) {
-        prefetch_code<kind>(graph, gathered[j], code_bytes);
-      }
-      std::uint32_t keys[4];
-      compare<kind>(graph, query, gathered + i, count - i, keys);
-      const std::size_t end = count - i < 4 ? count - i : 4;
-      for (std::size_t j = 0; j < end; ++j) {
-        const std::uint32_t place = insert_sorted(pool, size, ef, pack(keys[j], gathered[i + j]));
-        if (place <= cursor + 1)
-          prefetch_list(graph, gathered[i + j], level);  // among the next to be expanded
-        if (place < cursor) cursor = place;
-      }
+    NodeId* next_end = next;
+    unsigned to_expand = round < kNarrowRounds ? kExpandedNarrow : kExpandedMax;
+    for (; pool.cursor < pool.size && to_expand > 0; ++pool.cursor) {
+      std::uint64_t& entry = pool.entries[pool.cursor];
+      if ((entry & 1) != 0) continue;
+      entry |= 1;
+      --to_expand;
+      next_end = gather<patched>(view, id_of(entry), level, capacity, visited, next_end);
     }
+    if (current == current_end && next == next_end && pool.cursor == pool.size) break;
+    compare_round<kind>(graph, query, level, current, current_end, next, next_end, pool);
+    current = next;
+    current_end = next_end;
   }
-  for (std::size_t i = 0; i < touched_count; ++i) visited[touched[i]] = 0;
-  scratch.pool_size = size;
+  if (is_cut) {
+    __builtin_memset(visited, 0, scratch.visited.size() * sizeof(std::uint64_t));
+  } else {
+    for (const NodeId* at = gathered; at < current_end; ++at) visited[*at >> 6] = 0;
+    visited[id_of(start) >> 6] = 0;
+  }
+  scratch.pool_size = pool.size;
 }
 
 template <CodeKind kind, bool patched>
@@ -188,7 +261,9 @@ std::uint64_t descend(const WalkView& view, const QueryCode& query, unsigned fro
       for (std::uint32_t i = 0; i < view.graph->options.m; ++i) {
         const NodeId next = read_link(list[i]);
         if (next == kNodeNone) break;
-        if (next <= view.limit) ids[count++] = next;
+        if (next > view.limit) continue;
+        ids[count++] = next;
+        __builtin_prefetch(&view.graph->state(next), 0, 2);  // says where its list is
       }
       std::uint32_t keys[kMMax + 4];
       compare_all<kind>(*view.graph, query, ids, count, keys);

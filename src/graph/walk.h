@@ -57,6 +57,11 @@ class CodeBuffer {
   std::size_t size_ = 0;
 };
 
+/// The most nodes a walk expands in one round.
+inline constexpr unsigned kExpandedMax = 8;
+/// Places of the pool behind the last one that are read, but never used.
+inline constexpr std::uint32_t kPoolPadding = 8;
+
 /// Memory of one walk at a time. Between walks `visited` is all zero.
 struct WalkScratch {
   /// Grows everything to what a walk of width `ef` over ids <= limit can need.
@@ -66,8 +71,7 @@ struct WalkScratch {
   std::uint32_t pool_size = 0;
   std::vector<std::uint64_t> pool;     ///< sorted; result of a walk
   std::vector<std::uint64_t> visited;  ///< a bit per id
-  std::vector<std::uint32_t> touched;  ///< words of `visited` that are not zero
-  std::vector<NodeId> gathered;        ///< unvisited neighbours of this round
+  std::vector<NodeId> gathered;        ///< neighbours met, as far as there is place
 };
 
 /// The diversity heuristic (Malkov & Yashunin 2018, algorithm 4): input and output of one

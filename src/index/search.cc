@@ -19,6 +19,7 @@ namespace {
 // Rescoring picks from this many candidates beyond 2 k; the final exact pass from this many beyond
 // k, because code and residual together are accurate to about 1e-5 only.
 constexpr std::size_t kRescoreSlack = 16;
+constexpr std::size_t kRescoreSlackLimited = 4;
 constexpr std::size_t kExactSlack = 4;
 // Reading and comparing a row costs about as much as 20 comparisons of codes.
 constexpr std::size_t kAllowedScanMax = 2'000;
@@ -163,7 +164,11 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
       if (!view.own->dead.contains(node.id) && is_allowed(node.id)) ++pending_count;
     }
   }
-  const std::size_t keep = 2 * request.k + kRescoreSlack;
+  // Where the error of the codes is known, rescore_limit() takes in what may be among the nearest.
+  const CodeKind kind = view.cache->graph().options().format.kind;
+  const bool is_limited = kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2;
+  const std::size_t keep =
+      is_limited ? request.k + kRescoreSlackLimited : 2 * request.k + kRescoreSlack;
   std::uint64_t ef =
       std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
                               std::uint64_t{request.k} + kExactSlack);
@@ -180,6 +185,9 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
     found.clear();
     std::uint64_t limit = UINT64_MAX;
     std::uint64_t kth_key = UINT64_MAX;
+    for (const Candidate& candidate : walked->first(std::min(walked->size(), keep))) {
+      view.cache->graph().prefetch_found(candidate.id);
+    }
     for (const Candidate& candidate : *walked) {
       if (found.size() >= keep && candidate.key > limit) break;
       if (!view.is_visible(candidate.id) || !is_allowed(candidate.id)) continue;

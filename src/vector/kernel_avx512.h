@@ -148,6 +148,13 @@ struct Kernel {
   }
 };
 
+/// How many of eight numbers are less than `bound`.
+NEARLITE_ALWAYS_INLINE std::uint32_t count_less(const std::uint64_t* eight, std::uint64_t bound) {
+  const __mmask8 less = _mm512_cmplt_epu64_mask(_mm512_loadu_si512(eight),
+                                                _mm512_set1_epi64(static_cast<long long>(bound)));
+  return static_cast<std::uint32_t>(__builtin_popcount(less));
+}
+
 }  // namespace nearlite::avx512
 
 NEARLITE_AVX512_END

@@ -106,4 +106,11 @@ struct Kernel {
   }
 };
 
+/// How many of eight numbers are less than `bound`.
+NEARLITE_ALWAYS_INLINE std::uint32_t count_less(const std::uint64_t* eight, std::uint64_t bound) {
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < 8; ++i) count += eight[i] < bound ? 1 : 0;
+  return count;
+}
+
 }  // namespace nearlite::scalar
