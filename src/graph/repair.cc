@@ -101,7 +101,10 @@ void Repair::rewrite(unsigned level) {
   for (std::size_t i = 0; i < count; ++i) packed[i] = pack(keys[i], candidates_[i]);
   std::sort(packed.begin(), packed.end());
   for (std::size_t i = 0; i < count; ++i)
-    is_protected[i] = is_tree_link(id_of(packed[i]), level) || (std::find(list.begin(), list.end(), id_of(packed[i])) != list.end()) ? 1 : 0;
+    is_protected[i] = is_tree_link(id_of(packed[i]), level) ||
+                              (std::find(list.begin(), list.end(), id_of(packed[i])) != list.end())
+                          ? 1
+                          : 0;
 
   Selection& selection = scratch_.selection;
   const std::uint32_t capacity = graph_.capacity(level);

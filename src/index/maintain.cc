@@ -23,7 +23,7 @@ constexpr std::uint64_t kFoldWindow = 16;
 // pass must not take longer the older the index is.
 constexpr std::uint64_t kRepairBase = 64;
 constexpr std::uint64_t kRepairPerRow = 2;
-constexpr std::uint64_t kLooksPerRepair = 8;
+constexpr std::uint64_t kLooksPerRepair = 1;
 constexpr std::uint64_t kHolesPerLook = 64;
 }  // namespace
 

@@ -81,9 +81,11 @@ class Churn {
     return sum / kQueries;
   }
 
-  std::size_t lost_rows() {
+  std::size_t lost_rows(int ef_search) {
     std::size_t lost = 0;
-    Statement search(database_, "SELECT rowid FROM t WHERE embedding MATCH ?1 AND k = 1");
+    Statement search(database_,
+                     "SELECT rowid FROM t WHERE embedding MATCH ?1 AND k = 1 AND ef_search = " +
+                         std::to_string(ef_search));
     for (const auto& [rowid, record] : records_) {
       search.bind(1, shape_.blob(*record.embedding));
       const bool found = search.step() == SQLITE_ROW;
@@ -94,20 +96,25 @@ class Churn {
     return lost;
   }
 
-  /// `short_of_goal`: the share by which recall and self-queries may fall short; 0 is the goal.
+  /// `short_of_goal`: the share by which recall and self-queries may fall short; 0 is the goal. A
+  /// narrow search promises nothing for one row, so 0.4 % are allowed in any case; none of these
+  /// may stay hidden from a wide one.
   void judge_all(const char* what, double short_of_goal = 0) {
     const double churned = recall("t");
     database_.must(
         "DELETE FROM fresh; INSERT INTO fresh(rowid, embedding) SELECT rowid, embedding FROM t");
     const double fresh = recall("fresh");
-    const std::size_t lost = lost_rows();
+    const std::size_t lost = lost_rows(64);
+    const std::size_t lost_to_wide = lost_rows(400);
+    const auto row_count = static_cast<double>(records_.size());
     std::printf(
-        "%s: recall@10 %.4f, of a fresh build %.4f; %zu of %zu rows do not find themselves\n", what,
-        churned, fresh, lost, records_.size());
+        "%s: recall@10 %.4f, of a fresh build %.4f; %zu of %zu rows do not find themselves, "
+        "%zu at ef_search 400\n",
+        what, churned, fresh, lost, records_.size(), lost_to_wide);
     EXPECT_GE(churned, fresh - 0.01 - short_of_goal) << what << "\n"
                                                      << replay_command(seed_of_run(1));
-    EXPECT_LE(static_cast<double>(lost), short_of_goal * static_cast<double>(records_.size()))
-        << what;
+    EXPECT_LE(static_cast<double>(lost), (0.004 + short_of_goal) * row_count) << what;
+    EXPECT_LE(static_cast<double>(lost_to_wide), short_of_goal * row_count) << what;
     EXPECT_EQ(check_index(database_, "t", shape_, records_), "") << what;
   }
 
