@@ -114,7 +114,7 @@ Result<Statement*> SqliteStore::statement(Verb verb) {
 
 // ---- commits
 
-Result<CommitRecord> SqliteStore::read_commit(const StatementUse& row) const {
+Result<CommitRecord> SqliteStore::read_commit(const StatementUse& row, Touched touched) const {
   std::array<std::uint64_t, 6> columns{};
   for (int i = 0; i < 6; ++i) {
     NEARLITE_ASSIGN(const std::int64_t value, row.get_int64(i));
@@ -132,7 +132,7 @@ Result<CommitRecord> SqliteStore::read_commit(const StatementUse& row) const {
   record.max_node_id = static_cast<NodeId>(columns[2]);
   record.entry = static_cast<NodeId>(columns[5]);
   NEARLITE_ASSIGN(const std::span<const std::byte> state, row.get_blob(6));
-  NEARLITE_TRY(named("commits", decode_commit_state(state, record)));
+  NEARLITE_TRY(named("commits", decode_commit_state(state, record, touched)));
   return record;
 }
 
@@ -141,7 +141,7 @@ Result<CommitRecord> SqliteStore::last_commit() {
   StatementUse use = last->use();
   NEARLITE_ASSIGN(const bool has_row, use.step());
   if (!has_row) return corruption(name_of("commits"), "there is no row");
-  return read_commit(use);
+  return read_commit(use, Touched::kLeaveOut);  // every search comes here
 }
 
 Result<std::optional<CommitRecord>> SqliteStore::find_commit(std::uint64_t seq) {
@@ -149,7 +149,7 @@ Result<std::optional<CommitRecord>> SqliteStore::find_commit(std::uint64_t seq) 
   StatementUse use = find->use();
   NEARLITE_ASSIGN(const bool has_row, use.bind(1, to_signed(seq)).step());
   if (!has_row) return std::optional<CommitRecord>();
-  NEARLITE_ASSIGN(CommitRecord record, read_commit(use));
+  NEARLITE_ASSIGN(CommitRecord record, read_commit(use, Touched::kDecode));
   return std::optional(std::move(record));
 }
 

@@ -107,7 +107,7 @@ class SqliteStore final : public Store {
   [[nodiscard]] std::string name_of(std::string_view kind) const;
   /// A record that does not decode, with the table's name; other failures as they are.
   [[nodiscard]] Status named(std::string_view kind, Status status) const;
-  Result<CommitRecord> read_commit(const StatementUse& row) const;
+  Result<CommitRecord> read_commit(const StatementUse& row, Touched touched) const;
   Result<bool> has_block(std::int64_t block);
   /// Opens the blob of a block and checks its size; nullopt when there is no such row.
   Result<std::optional<Blob>> open_block(std::int64_t block, bool is_writable);

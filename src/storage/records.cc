@@ -129,7 +129,8 @@ std::vector<std::byte> encode_commit_state(const CommitRecord& record) {
   return bytes;
 }
 
-Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& record) {
+Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& record,
+                           Touched touched) {
   Reader reader(checked_body(bytes, seed_of(record)));
   if (reader.u8() != kCommitStateVersion) reader.fail();
   const std::uint8_t flags = reader.u8();
@@ -141,6 +142,10 @@ Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& recor
   record.purge_ready_seq = reader.varint();
   record.purge_floor = reader.varint();
   record.unlink_floor = reader.varint();
+  if (touched == Touched::kLeaveOut) {
+    record.touched.clear();
+    return reader.ok() ? Status() : damaged("commit", record.seq);
+  }
   record.touched = read_ids(reader);
   return reader.finished() ? Status() : damaged("commit", record.seq);
 }

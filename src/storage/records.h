@@ -51,9 +51,12 @@ struct CommitRecord {
 /// Byte form of the parts of a CommitRecord that have no column of their own (hands, floors, flags,
 /// touched), with a checksum over the whole record, columns included.
 std::vector<std::byte> encode_commit_state(const CommitRecord& record);
+enum class Touched : std::uint8_t { kDecode, kLeaveOut };
 /// Fills the state fields of `record`, whose column fields are set already, and verifies the
-/// checksum.
-Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& record);
+/// checksum. `touched` may be left empty: it is long after large commits, and only catching up
+/// needs it.
+Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& record,
+                           Touched touched = Touched::kDecode);
 
 /// Byte form of a NodeRecord except its id (the row's key), with a checksum that covers the id too.
 /// Lists are sorted ascending; the order of the file is the order of the ids. Deltas as varints.
