@@ -8,9 +8,9 @@
 namespace nearlite {
 namespace {
 
-Result<CommitRecord> decode(const MemoryStore::CommitRow& row) {
+Result<CommitRecord> decode(const MemoryStore::CommitRow& row, Touched touched) {
   CommitRecord record = row.columns;
-  NEARLITE_TRY(decode_commit_state(row.state, record));
+  NEARLITE_TRY(decode_commit_state(row.state, record, touched));
   return record;
 }
 
@@ -37,14 +37,14 @@ Status MemoryStore::begin_call() {
 Result<CommitRecord> MemoryStore::last_commit() {
   NEARLITE_TRY(begin_call());
   if (commits.empty()) return Status(Code::kCorruption, "nearlite: there is no commit");
-  return decode(commits.rbegin()->second);
+  return decode(commits.rbegin()->second, Touched::kLeaveOut);
 }
 
 Result<std::optional<CommitRecord>> MemoryStore::find_commit(std::uint64_t seq) {
   NEARLITE_TRY(begin_call());
   const auto found = commits.find(seq);
   if (found == commits.end()) return std::optional<CommitRecord>();
-  NEARLITE_ASSIGN(CommitRecord record, decode(found->second));
+  NEARLITE_ASSIGN(CommitRecord record, decode(found->second, Touched::kDecode));
   return std::optional(std::move(record));
 }
 
