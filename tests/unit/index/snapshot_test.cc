@@ -298,7 +298,8 @@ TEST_F(SnapshotTest, CommitWithTooManyRewrittenRowsToListIsReloaded) {
   expect_right(stranger_, SearchPath::kGraph);
   ASSERT_OK(writer_.optimize());
   ASSERT_OK(writer_.commit());
-  CommitRecord record = *writer_.store().last_commit();
+  const std::uint64_t last = writer_.store().last_commit()->seq;
+  CommitRecord record = **writer_.store().find_commit(last);
   ASSERT_FALSE(record.touched.empty());
   record.touched.clear();
   record.reload = true;
