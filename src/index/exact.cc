@@ -35,9 +35,6 @@ Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
   std::sort(dead.begin(), dead.end());
 
   std::vector<Hit> heap;  // the worst of the best k on top
-  const auto nearer = [](const Hit& a, const Hit& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
-  };
   ExactDistance distance(options_, request.query);
   NEARLITE_TRY(store_->scan_vectors(
       1, kNodeIdMax, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
@@ -50,15 +47,15 @@ Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
         const Hit hit{exact, rowid, id};
         if (heap.size() < request.k) {
           heap.push_back(hit);
-          std::push_heap(heap.begin(), heap.end(), nearer);
-        } else if (nearer(hit, heap.front())) {
-          std::pop_heap(heap.begin(), heap.end(), nearer);
+          std::push_heap(heap.begin(), heap.end(), is_nearer);
+        } else if (is_nearer(hit, heap.front())) {
+          std::pop_heap(heap.begin(), heap.end(), is_nearer);
           heap.back() = hit;
-          std::push_heap(heap.begin(), heap.end(), nearer);
+          std::push_heap(heap.begin(), heap.end(), is_nearer);
         }
         return Status();
       }));
-  std::sort_heap(heap.begin(), heap.end(), nearer);
+  std::sort_heap(heap.begin(), heap.end(), is_nearer);
   return heap;
 }
 

@@ -42,6 +42,11 @@ struct Hit {
   bool is_exact = true;  ///< false: `distance` is accurate to about 1e-5; see Index::measure()
 };
 
+/// The order of answers: by distance, equal ones by rowid.
+[[nodiscard]] inline bool is_nearer(const Hit& a, const Hit& b) noexcept {
+  return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
+}
+
 struct SearchRequest {
   std::span<const float> query;  ///< dim components
   std::size_t k = 10;            ///< how many rows; fewer come only if fewer qualify

@@ -25,10 +25,6 @@ constexpr float kResidualUnits = 256;
 // are. The latter bounds what thousands of equal vectors cost.
 constexpr std::size_t kSlackUnknown = 4;
 constexpr std::size_t kSlackMax = 64;
-
-bool nearer(const Hit& a, const Hit& b) {
-  return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
-}
 }  // namespace
 
 // Two candidates whose distances in memory differ by more than this are in the right order.
@@ -105,7 +101,7 @@ Result<std::vector<Hit>> Index::settle(const View& view, const SearchRequest& re
 Status Index::order_run(const SearchRequest& request, std::span<Hit> run) {
   if (run.size() < 2) return {};
   NEARLITE_TRY(measure(request.query, run));
-  std::sort(run.begin(), run.end(), nearer);
+  std::sort(run.begin(), run.end(), is_nearer);
   return {};
 }
 

@@ -110,9 +110,7 @@ Result<double> SearchStream::distance() {
     // They are in order but for errors beyond what is ever seen; the ids of those that are passed
     // on may already be out.
     if (position_ == 0) {
-      std::sort(rest.begin(), rest.end(), [](const Hit& a, const Hit& b) {
-        return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
-      });
+      std::sort(rest.begin(), rest.end(), is_nearer);
     }
   }
   return hit().distance;
