@@ -4,7 +4,7 @@ renamed, dropped, made again; and what cannot be followed."""
 import unittest
 
 from content_case import DIM, MODES, ContentCase
-from sqlcase import CORRUPT_VTAB, ERROR, blob, main, text
+from sqlcase import CORRUPT_VTAB, ERROR, blob, main, nearest, text
 
 ALL = "SELECT type, name FROM main.sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 
@@ -130,8 +130,17 @@ class Schema(ContentCase):
         db = self.open()
         name = "ix_hnsw_update"
         sql = db.one("SELECT sql FROM sqlite_master WHERE name = ?", name)
+        query = self.vectors.next()
+        near = [rowid for rowid, _ in nearest("l2", self.truth(db), query, 25)]
         db.run(f"DROP TRIGGER {name}")
-        db.run("UPDATE documents SET embedding = ? WHERE id = 7", text([9.0] * DIM))
+        for rowid in near:  # all that the graph would propose
+            db.run("UPDATE documents SET embedding = ? WHERE id = ?", text([9.0] * DIM), rowid)
+        db.run(sql)
+        for k in (1, 5, 30):  # INVARIANTS E1, E2
+            self.assert_hits(self.search(db, query, k), nearest("l2", self.truth(db), query, k))
+        db.run("INSERT INTO ix(ix) VALUES ('repair')")
+        db.run(f"DROP TRIGGER {name}")
+        db.run("UPDATE documents SET embedding = ? WHERE id = 7", text([8.0] * DIM))
         db.run("UPDATE documents SET embedding = NULL WHERE id = 8")
         db.run(sql)
         problems = db.one("SELECT nearlite_check('ix')").split("\n")
