@@ -28,10 +28,17 @@ Result<double> ExactDistance::to(std::span<const std::byte> stored) {
 Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
   // Deletions of the snapshot, ours included; a few per cent of the rows.
   std::vector<NodeId> dead;
-  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+  std::uint64_t committed_count = 0;
+  NEARLITE_ASSIGN(const CommitRecord at, store_->last_commit());
+  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
     dead.push_back(id);
+    if (seq <= at.seq) ++committed_count;
     return Status();
   }));
+  if (committed_count != at.dead_count) {
+    return error(Code::kCorruption, "expected " + std::to_string(at.dead_count) +
+                                        " deletions, found " + std::to_string(committed_count));
+  }
   std::sort(dead.begin(), dead.end());
 
   std::vector<Hit> heap;  // the worst of the best k on top
