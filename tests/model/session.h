@@ -184,8 +184,8 @@ class World {
     // forgotten the tables until the transaction ends (3.40.1 to 3.54.1; plain tables likewise).
     if (session.failed_to_create) return true;
     // While a writer waits to commit (PENDING, also when its only statement failed and changed
-    // nothing), a connection that has not read the schema yet cannot, and SQLite says "no such table"
-    // instead of BUSY.
+    // nothing), a connection that has not read the schema yet cannot, and SQLite says "no such
+    // table" instead of BUSY.
     if (config_.journal_mode != "DELETE") return false;
     for (const Session& other : sessions_) {
       if (other.number == session.number) continue;
