@@ -165,6 +165,9 @@ void Graph::prefetch_found(NodeId id) const noexcept {
     __builtin_prefetch(bytes + at, 0, 2);  // into L2
   }
 }
+bool Graph::has_place(NodeId id) const noexcept {
+  return id != kNodeNone && id <= max_id() && impl_->codes[id >> kChunkShift] != nullptr;
+}
 RowId Graph::rowid(NodeId id) const noexcept { return impl_->state(id).rowid; }
 std::uint64_t Graph::delete_seq(NodeId id) const noexcept {
   return impl_->state(id).delete_seq.load(std::memory_order_acquire);

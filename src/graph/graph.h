@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ class Graph {
   [[nodiscard]] NodeId entry() const noexcept;              ///< kNodeNone when empty
   [[nodiscard]] NodeId max_id() const noexcept;             ///< highest published id
   [[nodiscard]] bool is_present(NodeId id) const noexcept;  ///< published and not purged
+  /// The id is published, or was: its code may be read, though a purged node's says nothing.
+  [[nodiscard]] bool has_place(NodeId id) const noexcept;
   [[nodiscard]] const std::byte* code(NodeId id) const noexcept;
   [[nodiscard]] const std::byte* residual(NodeId id) const noexcept;
   [[nodiscard]] CodeInfo info(NodeId id) const noexcept;
@@ -124,6 +127,8 @@ class SearchContext {
   ~SearchContext();
   SearchContext(SearchContext&&) noexcept;
   SearchContext& operator=(SearchContext&&) noexcept;
+  /// Codes the last search compared on level 0.
+  [[nodiscard]] std::uint64_t compared_count() const noexcept;
   struct Impl;
   [[nodiscard]] Impl& impl() noexcept { return *impl_; }
 
@@ -139,6 +144,23 @@ class SearchContext {
 Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change,
                                           const QueryCode& query, std::uint32_t ef,
                                           SearchContext& context);
+
+/// The nodes a filtered search looks for.
+struct SubsetView {
+  std::span<const std::uint64_t> bits;  ///< a bit per id, 64 to a word
+  std::span<const NodeId> seeds;        ///< some members to start from; at most 256 are used
+  /// Give up when this many comparisons would have been cheaper spent otherwise.
+  std::uint64_t cost_max = UINT64_MAX;
+};
+/// As search(), among the nodes of a set only. nullopt: given up.
+Result<std::optional<std::span<const Candidate>>> search_among(const Graph& graph,
+                                                               const SubsetView& subset,
+                                                               const QueryCode& query,
+                                                               std::uint32_t ef,
+                                                               SearchContext& context);
+/// keys[i] = that of ids[i]. REQUIRES: graph.has_place(id) of all of them.
+void compare_codes(const Graph& graph, const QueryCode& query, std::span<const NodeId> ids,
+                   std::span<std::uint32_t> keys) noexcept;
 
 struct LinkOptions {
   unsigned thread_count = 1;

@@ -163,6 +163,7 @@ constexpr GraphKernels make_kernels() noexcept {
       walk<kind, true>(view, query, level, start, scratch);
     }
   };
+  kernels.walk_among = walk_among<kind>;
   kernels.descend = [](const WalkView& view, const QueryCode& query, unsigned from, unsigned to,
                        std::uint64_t start) noexcept {
     return view.slots == nullptr ? descend<kind, false>(view, query, from, to, start)

@@ -36,6 +36,13 @@ void WalkScratch::prepare(const Graph::Impl& graph, NodeId limit, std::uint32_t 
   if (gathered.size() < gathered_max) gathered.resize(gathered_max);
 }
 
+void WalkScratch::prepare_among(const Graph::Impl& graph, NodeId limit, std::uint32_t width) {
+  prepare(graph, limit, width);
+  // Two halves, each for what one round gathers: lists of twice their length, and the seeds.
+  const std::size_t half = std::size_t{kExpandedMax + 1} * 2 * graph.capacity0 + kSeedsMax;
+  if (gathered.size() < 2 * half) gathered.resize(2 * half);
+}
+
 WalkView published_view(const Graph::Impl& graph) noexcept {
   WalkView view;
   view.graph = &graph;
@@ -54,6 +61,21 @@ std::uint64_t nearest_entry(const WalkView& view, const QueryCode& query,
                                 pack(key, view.entry));
 }
 
+namespace {
+
+// The pool of a walk as candidates.
+std::span<const Candidate> unpack(SearchContext::Impl& scratch) {
+  for (std::uint32_t i = 0; i < scratch.walk.pool_size; ++i) {
+    const std::uint64_t packed = scratch.walk.pool[i];
+    scratch.results[i] = {key_of(packed), id_of(packed)};
+  }
+  return {scratch.results.data(), scratch.walk.pool_size};
+}
+
+}  // namespace
+
+std::uint64_t SearchContext::compared_count() const noexcept { return impl_->walk.compared_count; }
+
 SearchContext::SearchContext() : impl_(std::make_unique<Impl>()) {}
 SearchContext::~SearchContext() = default;
 SearchContext::SearchContext(SearchContext&&) noexcept = default;
@@ -70,14 +92,46 @@ Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange*
     scratch.walk.prepare(graph.impl(), view.limit, width);
     if (scratch.results.size() < width) scratch.results.resize(width);
     graph.impl().kernels->walk(view, query, 0, nearest_entry(view, query, 0), scratch.walk);
-    for (std::uint32_t i = 0; i < scratch.walk.pool_size; ++i) {
-      const std::uint64_t packed = scratch.walk.pool[i];
-      scratch.results[i] = {key_of(packed), id_of(packed)};
-    }
-    return std::span<const Candidate>(scratch.results.data(), scratch.walk.pool_size);
+    return unpack(scratch);
   } catch (const std::bad_alloc&) {
     return Status(Code::kNoMemory, "no memory for a search of width " + std::to_string(width));
   }
+}
+
+Result<std::optional<std::span<const Candidate>>> search_among(const Graph& graph,
+                                                               const SubsetView& subset,
+                                                               const QueryCode& query,
+                                                               std::uint32_t ef,
+                                                               SearchContext& context) {
+  using Found = std::optional<std::span<const Candidate>>;
+  const WalkView view = published_view(graph.impl());
+  if (view.entry == kNodeNone || subset.bits.empty()) return Found(std::span<const Candidate>());
+  const std::uint32_t width = std::clamp<std::uint32_t>(ef, 1, kEfMax);
+  NodeSubset among;
+  among.bits = subset.bits.data();
+  among.last =
+      static_cast<NodeId>(std::min<std::uint64_t>(subset.bits.size() * 64 - 1, kNodeIdMax));
+  among.seeds = subset.seeds.data();
+  among.seed_count =
+      static_cast<std::uint32_t>(std::min<std::size_t>(subset.seeds.size(), kSeedsMax));
+  among.cost_max = subset.cost_max;
+  try {
+    SearchContext::Impl& scratch = context.impl();
+    scratch.walk.prepare_among(graph.impl(), view.limit, width);
+    if (scratch.results.size() < width) scratch.results.resize(width);
+    graph.impl().kernels->walk_among(view, query, among, nearest_entry(view, query, 0),
+                                     scratch.walk);
+    if (scratch.walk.is_stopped) return Found();
+    return Found(unpack(scratch));
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kNoMemory, "no memory for a search of width " + std::to_string(width));
+  }
+}
+
+void compare_codes(const Graph& graph, const QueryCode& query, std::span<const NodeId> ids,
+                   std::span<std::uint32_t> keys) noexcept {
+  const Graph::Impl& impl = graph.impl();
+  impl.kernels->keys(impl, query, ids.data(), ids.size(), keys.data());
 }
 
 }  // namespace nearlite

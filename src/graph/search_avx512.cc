@@ -8,6 +8,7 @@ namespace nearlite::avx512 {
 namespace {
 
 #include "graph/search_loop.inl"
+#include "graph/search_among.inl"
 #include "graph/neighbors_loop.inl"
 
 }  // namespace

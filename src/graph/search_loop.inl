@@ -238,6 +238,8 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
     current = next;
     current_end = next_end;
   }
+  scratch.compared_count =
+      is_cut ? scratch.gathered.size() : static_cast<std::size_t>(current_end - gathered);
   if (is_cut) {
     __builtin_memset(visited, 0, scratch.visited.size() * sizeof(std::uint64_t));
   } else {

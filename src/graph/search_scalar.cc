@@ -7,6 +7,7 @@ namespace nearlite::scalar {
 namespace {
 
 #include "graph/search_loop.inl"
+#include "graph/search_among.inl"
 #include "graph/neighbors_loop.inl"
 
 }  // namespace

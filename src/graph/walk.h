@@ -38,6 +38,16 @@ struct WalkView {
       nullptr;  ///< by slot value: lists of level 0, 1, … in a row; null = unchanged
 };
 
+/// The nodes a filtered walk looks for, and how far it goes.
+struct NodeSubset {
+  const std::uint64_t* bits = nullptr;  ///< a bit per id
+  NodeId last = kNodeNone;              ///< ids above are not in it
+  const NodeId* seeds = nullptr;        ///< members to start from; published
+  std::uint32_t seed_count = 0;         ///< at most kSeedsMax
+  std::uint64_t cost_max = 0;           ///< stop beyond this, in comparisons
+};
+inline constexpr std::uint32_t kSeedsMax = 256;
+
 /// 64-byte aligned memory that grows and keeps its content undefined.
 class CodeBuffer {
  public:
@@ -66,9 +76,14 @@ inline constexpr std::uint32_t kPoolPadding = 8;
 struct WalkScratch {
   /// Grows everything to what a walk of width `ef` over ids <= limit can need.
   void prepare(const Graph::Impl& graph, NodeId limit, std::uint32_t width);
+  /// The same for a filtered walk.
+  void prepare_among(const Graph::Impl& graph, NodeId limit, std::uint32_t width);
 
   std::uint32_t ef = 0;
   std::uint32_t pool_size = 0;
+  std::uint64_t compared_count = 0;    ///< codes the last walk compared
+  std::uint64_t hop_count = 0;         ///< lists it read of nodes outside the set
+  bool is_stopped = false;             ///< a filtered walk cost too much
   std::vector<std::uint64_t> pool;     ///< sorted; result of a walk
   std::vector<std::uint64_t> visited;  ///< a bit per id
   std::vector<NodeId> gathered;        ///< neighbours met, as far as there is place
@@ -106,6 +121,9 @@ struct GraphKernels {
   /// nearest met.
   void (*walk)(const WalkView& view, const QueryCode& query, unsigned level, std::uint64_t start,
                WalkScratch& scratch) noexcept;
+  /// The same on level 0, of members of a set only, whatever surrounds them.
+  void (*walk_among)(const WalkView& view, const QueryCode& query, const NodeSubset& subset,
+                     std::uint64_t start, WalkScratch& scratch) noexcept;
   /// Greedy descent on levels from > level > to, from `start` (packed); returns the nearest node
   /// met.
   std::uint64_t (*descend)(const WalkView& view, const QueryCode& query, unsigned from, unsigned to,

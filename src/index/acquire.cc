@@ -46,7 +46,11 @@ Result<IndexStats> Index::stats() {
   stats.image_load_count = image_load_count_;
   stats.save_count = save_count_;
   stats.catch_up_count = catch_up_count_;
-  stats.last_path = last_path_;
+  stats.last = report_;
+  stats.filters = filter_stats_;
+  stats.predicates = slot_->predicates().stats();
+  const PredicateStats own = own_predicates_.stats();
+  stats.memory_bytes += stats.predicates.memory_bytes + own.memory_bytes;
   return stats;
 }
 

@@ -15,8 +15,8 @@ namespace {
 // Commits a cache remembers so that readers of older snapshots can use it; 64 KiB.
 constexpr std::size_t kHistoryMax = 4096;
 
-// Copies everything but `touched`, whose size is unbounded and which only catch-up needs.
-CommitRecord without_touched(const CommitRecord& record) {
+// Copies everything but the lists, whose size is unbounded and which only catch-up needs.
+CommitRecord without_lists(const CommitRecord& record) {
   CommitRecord copy;
   copy.seq = record.seq;
   copy.commit_id = record.commit_id;
@@ -32,7 +32,7 @@ CommitRecord without_touched(const CommitRecord& record) {
 
 Cache::Cache(std::unique_ptr<Graph> graph, std::shared_ptr<const Quantizer> quantizer,
              const CommitRecord& at)
-    : graph_(std::move(graph)), quantizer_(std::move(quantizer)), at_(without_touched(at)) {
+    : graph_(std::move(graph)), quantizer_(std::move(quantizer)), at_(without_lists(at)) {
   history_.reserve(kHistoryMax);
   remember(at);
 }
@@ -91,7 +91,7 @@ bool Cache::publish(const CommitRecord& base, const CommitRecord& next, GraphCha
   // Readers that have already checked their snapshot compare against delete_seq and ids, so the
   // order of these steps does not matter to them; the floor moves first so that late comers
   // re-check against it.
-  at_ = without_touched(next);
+  at_ = without_lists(next);
   if (!quantizer_) quantizer_ = quantizer;
   change.publish(next.seq);
   remember(next);
@@ -249,7 +249,7 @@ Status Cache::apply_delta(Delta& delta, const CommitRecord& to, const IndexOptio
   for (const auto& [seq, id] : delta.dead) {
     if (graph_->is_present(id)) graph_->set_delete_seq(id, seq);
   }
-  at_ = without_touched(to);
+  at_ = without_lists(to);
   if (!quantizer_) quantizer_ = delta.quantizer;
   for (const CommitRecord& commit : delta.commits) remember(commit);
   return Status();

@@ -26,6 +26,7 @@
 
 #include "graph/graph.h"
 #include "index/options.h"
+#include "index/predicate.h"
 #include "storage/side_file.h"
 #include "storage/store.h"
 #include "vector/quantizer.h"
@@ -92,7 +93,7 @@ class Cache {
   std::unique_ptr<Graph> graph_;  // lists: one writer under mutex_, lock-free readers
   // GUARDED BY mutex_
   std::shared_ptr<const Quantizer> quantizer_;
-  CommitRecord at_;  // without `touched`
+  CommitRecord at_;  // without its lists
   // (seq, commit_id) of the commits the cache has been through, ascending; capacity reserved once.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> history_;
   void remember(const CommitRecord& record) noexcept;
@@ -104,8 +105,11 @@ class CacheSlot {
   [[nodiscard]] std::shared_ptr<Cache> get() const;
   /// Replaces the cache if it still is `expected`.
   void replace(const std::shared_ptr<Cache>& expected, std::shared_ptr<Cache> cache);
+  /// The conditions asked lately. They outlive a cache: each knows the commit it is of.
+  [[nodiscard]] PredicateCache& predicates() noexcept { return predicates_; }
 
  private:
+  PredicateCache predicates_;
   mutable std::mutex mutex_;
   std::shared_ptr<Cache> cache_;  // GUARDED BY mutex_
 };

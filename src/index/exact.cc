@@ -63,10 +63,7 @@ Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
   NEARLITE_TRY(store_->scan_vectors(
       1, kNodeIdMax, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
         if (std::binary_search(dead.begin(), dead.end(), id)) return Status();
-        if (request.allowed != nullptr &&
-            !std::binary_search(request.allowed->begin(), request.allowed->end(), id)) {
-          return Status();
-        }
+        if (request.allowed != nullptr && !request.allowed->contains(id)) return Status();
         NEARLITE_ASSIGN(const double exact, distance.to(stored));
         nearest.add({exact, rowid, id});
         return Status();

@@ -32,6 +32,7 @@
 #include "index/content.h"
 #include "index/node_code.h"
 #include "index/options.h"
+#include "index/predicate.h"
 #include "storage/store.h"
 
 namespace nearlite {
@@ -56,15 +57,40 @@ struct SearchRequest {
   bool exact = false;            ///< scan all rows
   /// The order is exact in any case; distances may be left to measure(), which reads the rows.
   bool lazy_distances = false;
-  /// Node ids that may be returned, ascending; null = all. Must outlive the call.
-  const std::vector<NodeId>* allowed = nullptr;
-  /// The same as rowids, for external content, where a row need not have a node.
+  /// Nodes that may be returned; null = all. Must outlive the call.
+  const NodeSet* allowed = nullptr;
+  /// Rowids that may be returned, ascending: for external content, where a row need not have a
+  /// node.
   const std::vector<RowId>* allowed_rows = nullptr;
 };
 
 /// How a search was answered.
-enum class SearchPath : std::uint8_t { kNone, kGraph, kExact, kExactOldSnapshot };
+enum class SearchPath : std::uint8_t {
+  kNone,
+  kGraph,             ///< a walk
+  kGraphDropping,     ///< a wider walk, what does not match the filter dropped
+  kGraphAmong,        ///< a walk among the nodes that match
+  kMatching,          ///< all nodes that match compared
+  kExact,             ///< all rows read
+  kExactOldSnapshot,  ///< the same, because what is in memory is too new
+};
 [[nodiscard]] std::string_view name_of(SearchPath path) noexcept;
+
+/// What the last search of a connection did.
+struct SearchReport {
+  SearchPath path = SearchPath::kNone;
+  std::uint64_t node_count = 0;              ///< in the graph, dead ones included
+  std::optional<std::uint64_t> match_count;  ///< nodes that match the filter
+  std::uint64_t compared_count = 0;          ///< codes compared
+  bool has_fallen_back = false;              ///< a walk did not yield enough or cost too much
+};
+
+/// How the conditions of this connection's searches were evaluated.
+struct FilterStats {
+  std::uint64_t scan_count = 0;      ///< by asking all rows
+  std::uint64_t hit_count = 0;       ///< remembered as of the snapshot
+  std::uint64_t catch_up_count = 0;  ///< remembered, and changed rows asked
+};
 
 struct IndexStats {
   std::uint64_t seq = 0;
@@ -77,7 +103,9 @@ struct IndexStats {
   std::uint64_t image_load_count = 0;  ///< how often it started from the side file
   std::uint64_t save_count = 0;        ///< how often it wrote the side file
   std::uint64_t catch_up_count = 0;
-  SearchPath last_path = SearchPath::kNone;
+  SearchReport last;
+  FilterStats filters;
+  PredicateStats predicates;  ///< remembered by the process
 };
 
 /// When and where the image of an index is written. `every` commits; 0 = at close only;
@@ -108,6 +136,9 @@ class Index {
   // ---- Reading (search.cc, exact.cc)
   /// The nearest rows of the caller's snapshot, ascending by (distance, rowid).
   Result<std::vector<Hit>> search(const SearchRequest& request);
+  /// The nodes whose rows satisfy a condition in the caller's snapshot, and perhaps dead ones.
+  /// Remembered, so that the same condition costs nothing the next time (predicate.cc).
+  Result<std::shared_ptr<const NodeSet>> matching(Predicate& predicate);
   /// Makes the distances of `hits` exact, in the snapshot of the search that found them.
   Status measure(std::span<const float> query, std::span<Hit> hits);
   /// Rows alive in the caller's snapshot. With external content: nodes; rows may be fewer or more.
@@ -117,8 +148,12 @@ class Index {
   // ---- Writing (write.cc). A failure leaves nothing half done, or the transaction is poisoned.
   /// The id the next insert gets.
   Result<NodeId> next_id();
-  Status insert(NodeId id, RowId rowid, std::span<const float> values);
+  /// `label_hash` is of the row's other columns.
+  Status insert(NodeId id, RowId rowid, std::span<const float> values,
+                std::uint64_t label_hash = 0);
   Status erase(NodeId id);
+  /// The row of a node is about to change in columns that are not the vector.
+  Status relabel(NodeId id, std::uint64_t label_hash);
   /// External content: is the node alive and of exactly this vector?
   Result<bool> holds(NodeId id, std::span<const std::byte> stored);
   /// External content: what the store knows of the vector of a node; nullopt without a code.
@@ -187,6 +222,29 @@ class Index {
   [[nodiscard]] static bool is_row_wanted(const View& view, const SearchRequest& request,
                                           RowId rowid);
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
+  [[nodiscard]] std::uint32_t width_of(const View& view, const SearchRequest& request) const;
+  struct Taken;
+  Taken take_candidates(const View& view, const SearchRequest& request,
+                        std::span<const Candidate> walked);
+  [[nodiscard]] bool is_node_allowed(const View& view, const SearchRequest& request,
+                                     NodeId id) const;
+  void take_pending(const View& view, const SearchRequest& request);
+
+  // search_filtered.cc
+  Result<std::optional<std::vector<Hit>>> search_filtered(const View& view,
+                                                          const SearchRequest& request);
+  bool walk_filtered(const View& view, const SearchRequest& request, SearchPath path);
+  void compare_matching(const View& view, const SearchRequest& request);
+
+  // predicate.cc
+  Result<std::shared_ptr<const NodeSet>> matching_here(Predicate& predicate, std::uint64_t seq,
+                                                       std::uint64_t commit_id);
+  Result<NodeSet> evaluate(Predicate& predicate);
+  Result<std::shared_ptr<const NodeSet>> catch_up(Predicate& predicate,
+                                                  const PredicateCache::Entry& entry,
+                                                  const CommitRecord& to);
+  Result<bool> relabelled_since(const PredicateCache::Entry& from, const CommitRecord& to,
+                                std::vector<NodeId>& ids);
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
   [[nodiscard]] float rescore_error(const View& view, const SearchRequest& request, NodeId id,
                                     float distance) const;
@@ -244,7 +302,11 @@ class Index {
   std::uint64_t image_load_count_ = 0;
   std::uint64_t save_count_ = 0;
   std::uint64_t catch_up_count_ = 0;
-  SearchPath last_path_ = SearchPath::kNone;
+  SearchReport report_;
+  FilterStats filter_stats_;
+  // Of a write transaction or an old snapshot: nobody else's.
+  PredicateCache own_predicates_{16, std::size_t{4} << 20};
+  std::uint64_t change_count_ = 0;  // rises with whatever changes what this connection sees
 };
 
 }  // namespace nearlite

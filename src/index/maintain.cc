@@ -198,6 +198,7 @@ Status Index::compact() {
 // Writes the new graph and a commit record of its own at once: what the transaction does afterwards
 // builds on that.
 Status Index::rebuild(std::span<const std::pair<NodeId, RowId>> live) {
+  ++change_count_;
   if (write_ && !write_->poison.empty()) return error(Code::kInternal, write_->poison);
   auto write = std::make_unique<Write>();
   CommitRecord previous;
@@ -216,7 +217,10 @@ Status Index::rebuild(std::span<const std::pair<NodeId, RowId>> live) {
   write->quantizer = write->cache->quantizer();
   write->change = std::make_unique<GraphChange>(write->cache->graph());
   write->private_cache = write->rebuilt = write->optimized = write->changed = true;
-  if (write_) write_->cache->fence();
+  if (write_) {
+    write_->cache->fence();
+    write->label_hash = write_->label_hash;
+  }
   write_ = std::move(write);  // rows of this transaction are in `live` too
   return or_poison(rebuild_rows(live, previous));
 }

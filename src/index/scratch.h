@@ -19,6 +19,10 @@ struct SearchScratch {
   };
   std::vector<Approximate> approximate;
   std::vector<NodeId> wanted;
+  // Of a filtered search: members compared, their keys, the nearest.
+  std::vector<NodeId> members;
+  std::vector<std::uint32_t> keys;
+  std::vector<Candidate> nearest;
 };
 
 }  // namespace nearlite

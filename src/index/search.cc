@@ -22,14 +22,15 @@ constexpr std::size_t kRescoreSlack = 16;
 constexpr std::size_t kRescoreSlackLimited = 4;
 constexpr std::size_t kExactSlack = 4;
 constexpr std::size_t kContentSlack = 64;
-// Reading and comparing a row costs about as much as 20 comparisons of codes.
-constexpr std::size_t kAllowedScanMax = 2'000;
 }  // namespace
 
 std::string_view name_of(SearchPath path) noexcept {
   switch (path) {
     case SearchPath::kNone: return "none";
     case SearchPath::kGraph: return "graph";
+    case SearchPath::kGraphDropping: return "graph, dropping what does not match";
+    case SearchPath::kGraphAmong: return "graph, among what matches";
+    case SearchPath::kMatching: return "all that match";
     case SearchPath::kExact: return "exact";
     case SearchPath::kExactOldSnapshot: return "exact (old snapshot)";
   }
@@ -56,13 +57,16 @@ Status Index::check_query(std::span<const float> query) const {
 
 Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   NEARLITE_TRY(check_query(request.query));
+  report_ = {};
+  if (request.allowed != nullptr) report_.match_count = request.allowed->size();
+  if (request.allowed_rows != nullptr) report_.match_count = request.allowed_rows->size();
   if (request.k == 0) return std::vector<Hit>();
   if (write_ && write_->stale && write_->poison.empty()) NEARLITE_TRY(resync());
   const bool own = write_ && !write_->stale;
   // A poisoned transaction can only be rolled back; until then its rows may be half written, and
   // nothing of them may get into a shared cache (INVARIANT C3).
   if (request.exact || (write_ && !write_->poison.empty())) {
-    last_path_ = SearchPath::kExact;
+    report_.path = SearchPath::kExact;
     return search_exact(request);
   }
   NEARLITE_ASSIGN(const CommitRecord at, snapshot());
@@ -81,22 +85,21 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
     NEARLITE_ASSIGN(view.cache, acquire(at));
     if (view.cache) view.quantizer = view.cache->quantizer();
   }
+  report_.node_count = view.live_count + view.dead_count;
   if (view.live_count == 0 && !content_) {
-    last_path_ = SearchPath::kGraph;
+    report_.path = SearchPath::kGraph;
     return std::vector<Hit>();
   }
   if (view.cache && view.quantizer) {
+    report_.path = SearchPath::kGraph;
     NEARLITE_ASSIGN(auto hits,
                     content_ ? search_content(view, request) : search_graph(view, request));
     // INVARIANT C4: another thread may have unlinked nodes that this snapshot still has while we
     // walked.
-    if (hits && (own || view.cache->remembers(view.seq))) {
-      last_path_ = SearchPath::kGraph;
-      return std::move(*hits);
-    }
-    last_path_ = SearchPath::kExact;
+    if (hits && (own || view.cache->remembers(view.seq))) return std::move(*hits);
+    report_.path = SearchPath::kExact;
   } else {
-    last_path_ = SearchPath::kExactOldSnapshot;
+    report_.path = SearchPath::kExactOldSnapshot;
   }
   return search_exact(request);
 }
@@ -105,21 +108,10 @@ Result<std::optional<std::vector<Hit>>> Index::search_graph(const View& view,
                                                             const SearchRequest& request) {
   SearchScratch& scratch = *scratch_;
   NEARLITE_TRY(view.quantizer->prepare_search(request.query, scratch.query));
-  const std::size_t population =
-      request.allowed != nullptr ? request.allowed->size() : view.live_count;
-  const std::size_t wanted = std::min<std::size_t>(request.k, population);
   scratch.wanted.clear();
-  if (request.allowed != nullptr &&
-      population <= std::max<std::size_t>(kAllowedScanMax, 2 * request.k)) {
-    // The ids come from the caller's table, which may be damaged.
-    std::copy_if(request.allowed->begin(), request.allowed->end(),
-                 std::back_inserter(scratch.wanted), [&](NodeId id) {
-                   if (view.cache->graph().is_present(id)) return view.is_visible(id);
-                   return view.own != nullptr && is_pending(id) && !view.own->dead.contains(id);
-                 });
-  } else if (!collect_candidates(view, request, wanted)) {
-    return std::optional<std::vector<Hit>>();
-  }
+  if (request.allowed != nullptr) return search_filtered(view, request);
+  const std::size_t wanted = std::min<std::size_t>(request.k, view.live_count);
+  if (!collect_candidates(view, request, wanted)) return std::optional<std::vector<Hit>>();
   return rescore(view, request);
 }
 
@@ -152,21 +144,34 @@ bool Index::is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) co
   return kth_key == walked.back().key && !(equal && *equal == kth_key);
 }
 
-// Fills scratch.wanted with visible candidates, nearest by code first; widens until there are
-// enough. False: the graph does not have them, scan.
-bool Index::collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted) {
-  std::vector<NodeId>& found = scratch_->wanted;
-  const auto is_allowed = [&](NodeId id) {
-    if (content_) return is_row_wanted(view, request, view.cache->graph().rowid(id));
-    return request.allowed == nullptr ||
-           std::binary_search(request.allowed->begin(), request.allowed->end(), id);
-  };
-  std::size_t pending_count = 0;
-  if (view.own != nullptr) {
-    for (const auto& node : view.own->pending) {
-      if (!view.own->dead.contains(node.id) && is_allowed(node.id)) ++pending_count;
-    }
+bool Index::is_node_allowed(const View& view, const SearchRequest& request, NodeId id) const {
+  if (content_) return is_row_wanted(view, request, view.cache->graph().rowid(id));
+  return request.allowed == nullptr || request.allowed->contains(id);
+}
+
+// Nodes that this transaction inserted, which no list leads to yet.
+void Index::take_pending(const View& view, const SearchRequest& request) {
+  if (view.own == nullptr) return;
+  for (const auto& node : view.own->pending) {
+    if (!view.own->dead.contains(node.id) && is_node_allowed(view, request, node.id))
+      scratch_->wanted.push_back(node.id);
   }
+}
+
+// How wide a walk is to be; dead nodes take places in the pool.
+std::uint32_t Index::width_of(const View& view, const SearchRequest& request) const {
+  std::uint64_t ef =
+      std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
+                              std::uint64_t{request.k} + kExactSlack);
+  ef += ef * view.dead_count / (view.live_count + 1);
+  return static_cast<std::uint32_t>(
+      std::min({ef, view.live_count + view.dead_count + 1, std::uint64_t{UINT32_MAX}}));
+}
+
+// Puts those of `walked` (nearest first) into scratch.wanted that are visible and allowed, until it
+// has all that can be among the k nearest.
+Index::Taken Index::take_candidates(const View& view, const SearchRequest& request,
+                                    std::span<const Candidate> walked) {
   // Where the error of the codes is known, rescore_limit() takes in what may be among the nearest.
   const CodeKind kind = view.cache->graph().options().format.kind;
   const bool is_limited = kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2;
@@ -174,14 +179,38 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
       is_limited ? request.k + kRescoreSlackLimited : 2 * request.k + kRescoreSlack;
   // Rows of external content are all read: not a whole dense region of them.
   const std::size_t keep_max = content_ ? 2 * keep + kContentSlack : SIZE_MAX;
-  std::uint64_t ef =
-      std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
-                              std::uint64_t{request.k} + kExactSlack);
-  // Dead nodes take places in the pool; so do nodes that the filter will drop.
-  ef += ef * view.dead_count / (view.live_count + 1);
+  std::vector<NodeId>& found = scratch_->wanted;
+  found.clear();
+  Taken taken;
+  std::uint64_t limit = UINT64_MAX;
+  for (const Candidate& candidate : walked.first(std::min(walked.size(), keep))) {
+    view.cache->graph().prefetch_found(candidate.id);
+  }
+  for (const Candidate& candidate : walked) {
+    if (found.size() >= keep && (candidate.key > limit || found.size() >= keep_max)) {
+      taken.is_complete = true;
+      break;
+    }
+    if (!view.is_visible(candidate.id) || !is_node_allowed(view, request, candidate.id)) continue;
+    found.push_back(candidate.id);
+    if (found.size() == request.k) {
+      taken.kth_key = candidate.key;
+      limit = rescore_limit(view, candidate);
+    }
+  }
+  return taken;
+}
+
+// Fills scratch.wanted with visible candidates, nearest by code first; widens until there are
+// enough. False: the graph does not have them, scan.
+bool Index::collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted) {
+  std::vector<NodeId>& found = scratch_->wanted;
+  found.clear();
+  take_pending(view, request);
+  const std::size_t pending_count = found.size();
   const std::uint64_t node_count = view.live_count + view.dead_count;
-  if (request.allowed != nullptr)
-    ef = ef * node_count / std::max<std::size_t>(request.allowed->size(), 1);
+  std::uint64_t ef = width_of(view, request);
+  // What the condition will drop takes places, too.
   if (request.allowed_rows != nullptr)
     ef = ef * node_count / std::max<std::size_t>(request.allowed_rows->size(), 1);
   ef = std::min<std::uint64_t>(ef, node_count + 1);
@@ -189,31 +218,15 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
     auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(),
                                    static_cast<std::uint32_t>(ef), context_);
     if (!walked.ok()) return false;
-    found.clear();
-    std::uint64_t limit = UINT64_MAX;
-    std::uint64_t kth_key = UINT64_MAX;
-    for (const Candidate& candidate : walked->first(std::min(walked->size(), keep))) {
-      view.cache->graph().prefetch_found(candidate.id);
-    }
-    for (const Candidate& candidate : *walked) {
-      if (found.size() >= keep && (candidate.key > limit || found.size() >= keep_max)) break;
-      if (!view.is_visible(candidate.id) || !is_allowed(candidate.id)) continue;
-      found.push_back(candidate.id);
-      if (found.size() == request.k) {
-        kth_key = candidate.key;
-        limit = rescore_limit(view, candidate);
-      }
-    }
+    report_.compared_count += context_.compared_count();
+    const Taken taken = take_candidates(view, request, *walked);
     const bool is_whole = walked->size() < ef || ef > node_count;
-    if (found.size() + pending_count >= wanted && (is_whole || !is_tied(kth_key, *walked))) break;
+    if (found.size() + pending_count >= wanted && (is_whole || !is_tied(taken.kth_key, *walked)))
+      break;
     if (is_whole) return false;
     ef = std::min<std::uint64_t>(ef * 4, node_count + 1);
   }
-  if (view.own != nullptr) {
-    for (const auto& node : view.own->pending) {
-      if (!view.own->dead.contains(node.id) && is_allowed(node.id)) found.push_back(node.id);
-    }
-  }
+  take_pending(view, request);
   return true;
 }
 

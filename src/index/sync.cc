@@ -27,8 +27,8 @@ Status Index::sync() {
   if (write_->stale) NEARLITE_TRY(resync());
   Write& write = *write_;
   if (!write.changed) return {};
-  if (write.pending.empty() && write.dead.empty() && !write.optimized && !write.synced &&
-      !write.rebuilt) {
+  if (write.pending.empty() && write.dead.empty() && write.relabelled.empty() &&
+      !write.relabelled_all && !write.optimized && !write.synced && !write.rebuilt) {
     write.changed = false;
     return {};
   }
@@ -118,6 +118,8 @@ Status Index::write_commit() {
   next.live_count = write.base.live_count + write.pending.size() - write.dead.size();
   next.dead_count = write.base.dead_count + write.dead.size() - write.purged.size();
   next.entry = write.change->entry();
+  next.relabelled.assign(write.relabelled.begin(), write.relabelled.end());
+  next.relabelled_all = write.relabelled_all;
 
   Hasher hasher;
   hasher.u64(write.base.commit_id);
@@ -135,6 +137,8 @@ Status Index::write_commit() {
   }
   for (const NodeId id : write.dead) hasher.u64(std::uint64_t{id});
   for (const NodeId id : next.touched) hasher.u64(std::uint64_t{id});
+  for (const NodeId id : next.relabelled) hasher.u64(std::uint64_t{id});
+  hasher.u64(write.label_hash);
   next.commit_id = hasher.digest64();
   NEARLITE_TRY(store_->put_commit(next));
   if (next.seq % kTrimStep == 0 && next.seq > kCommitsKept) {
@@ -160,6 +164,7 @@ void Index::commit() noexcept {
     }
   }
   write_.reset();
+  ++change_count_;
   if (committed) save_after_commit(changed_count);
 }
 

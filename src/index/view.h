@@ -24,6 +24,12 @@ struct Index::View {
   [[nodiscard]] bool is_visible(NodeId id) const noexcept;
 };
 
+/// What became of the candidates a walk found.
+struct Index::Taken {
+  std::uint64_t kth_key = UINT64_MAX;  // of the k-th that was taken
+  bool is_complete = false;            // none that was not looked at can be among the k nearest
+};
+
 /// The k nearest of the hits it is given.
 class NearestHits {
  public:

@@ -11,7 +11,13 @@
 
 namespace nearlite {
 
+namespace {
+// More relabelled nodes than this are not listed: conditions are evaluated afresh instead.
+constexpr std::size_t kRelabelledMax = 65'536;
+}  // namespace
+
 Status Index::begin_write() {
+  ++change_count_;
   if (write_) {
     if (!write_->poison.empty()) return error(Code::kInternal, write_->poison);
     return write_->stale ? resync() : Status();
@@ -49,6 +55,9 @@ Status Index::resync() {
   Write fresh;  // nothing of what came after the savepoint may survive in a forgotten member
   fresh.cache = write_->cache;
   fresh.private_cache = write_->private_cache;
+  fresh.relabelled = std::move(write_->relabelled);
+  fresh.relabelled_all = write_->relabelled_all;
+  fresh.label_hash = write_->label_hash;
   if (write_->rebuilt || base.seq != write_->base.seq || base.commit_id != write_->base.commit_id) {
     NEARLITE_ASSIGN(fresh.cache, load_cache(*store_, options_, base));
     ++load_count_;
@@ -145,7 +154,8 @@ Status Index::stage(NodeId id, RowId rowid, std::span<const std::byte> slot) {
   return stage(id, rowid, place, hash64(slot));
 }
 
-Status Index::insert(NodeId id, RowId rowid, std::span<const float> values) {
+Status Index::insert(NodeId id, RowId rowid, std::span<const float> values,
+                     std::uint64_t label_hash) {
   NEARLITE_TRY(begin_write());
   Write& write = *write_;
   if (id != write.next_id) return error(Code::kInternal, "node id out of order");
@@ -165,7 +175,21 @@ Status Index::insert(NodeId id, RowId rowid, std::span<const float> values) {
     return status;
   }
   ++write.next_id;
+  write.label_hash = mix64(write.label_hash ^ label_hash);
   write.changed = true;
+  return {};
+}
+
+Status Index::relabel(NodeId id, std::uint64_t label_hash) {
+  NEARLITE_TRY(begin_write());
+  Write& write = *write_;
+  write.label_hash = mix64(write.label_hash ^ label_hash);
+  write.changed = true;
+  if (id > write.base.max_node_id || write.relabelled_all) return {};
+  write.relabelled.insert(id);
+  if (write.relabelled.size() <= kRelabelledMax) return {};
+  write.relabelled.clear();
+  write.relabelled_all = true;
   return {};
 }
 
@@ -218,6 +242,7 @@ void Index::poison(std::string why) {
 }
 
 void Index::rollback() noexcept {
+  ++change_count_;
   if (!write_) return;
   write_->cache->fence();
   // SQLite may roll back from inside a nested statement of ours (no memory, disk full): whoever is
@@ -226,6 +251,7 @@ void Index::rollback() noexcept {
 }
 
 void Index::rollback_to() noexcept {
+  ++change_count_;
   if (!write_) return;
   write_->stale = true;
   write_->changed = true;

@@ -28,10 +28,17 @@ struct Index::Write {
   // record which is written already, so that resync() can tell them from those it covers.
   std::vector<NodeId> late_dead;
   NodeId next_id = 1;
-  NodeId written_max = kNodeNone;   // new nodes up to here have their rows
-  CommitRecord next;                // the record in the making: hands and counters of maintenance
-  std::set<NodeId> rewritten;       // older nodes whose link row was written again
-  std::set<NodeId> purged;          // by this transaction
+  NodeId written_max = kNodeNone;  // new nodes up to here have their rows
+  CommitRecord next;               // the record in the making: hands and counters of maintenance
+  std::set<NodeId> rewritten;      // older nodes whose link row was written again
+  std::set<NodeId> purged;         // by this transaction
+  // Older nodes whose rows changed in other columns. Never shrinks, ROLLBACK TO or not: to look at
+  // a node again in vain does no harm.
+  std::set<NodeId> relabelled;
+  bool relabelled_all = false;  // too many to list
+  // Of all values of other columns this transaction was given: histories that differ in nothing
+  // else must have different commit ids.
+  std::uint64_t label_hash = 0;
   NodeId least_max_id = kNodeNone;  // the commit record says at least this highest id
   bool changed = false;             // since the last successful sync
   bool synced = false;              // a sync wrote rows for this transaction

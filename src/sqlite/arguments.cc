@@ -186,9 +186,6 @@ Status Parser::parse_scalar(const Tokens& tokens, std::size_t at, ColumnKind kin
       type->type != ValueType::kInteger) {
     return invalid(owner(name), "a partition key is text or integer, got " + shown(type->name));
   }
-  if (kind == ColumnKind::kMetadata && type->type == ValueType::kBlob) {
-    return invalid(owner(name), "a blob cannot be filtered on; declare it as +" + name + " blob");
-  }
   options_.columns.push_back(Column{kind, name, type->type, 0});
   return check_counts();
 }

@@ -60,7 +60,7 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
     if (table_->content() != nullptr) {
       NEARLITE_ASSIGN(arguments.allowed_rows, rows.row_ids());
     } else {
-      NEARLITE_ASSIGN(arguments.allowed, rows.node_ids(vector_index));
+      NEARLITE_ASSIGN(arguments.allowed, rows.matching(vector_index));
     }
   }
   return stream_.open(table_, vector_index, query, std::move(arguments));

@@ -1,10 +1,10 @@
 #include "sqlite/filter.h"
 
-#include <algorithm>
 #include <memory>
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/label_hash.h"
 
 namespace nearlite::sqlite {
 
@@ -14,7 +14,14 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
           ? table_.source_rowid()
           : quote_identifier(table_.options().columns[static_cast<std::size_t>(term.column)].name);
   text_ += " AND " + column;
-  if (!term.collation.empty()) text_ += " COLLATE " + quote_identifier(term.collation);
+  if (!term.collation.empty()) {
+    text_ += " COLLATE " + quote_identifier(term.collation);
+    has_own_collation_ =
+        has_own_collation_ || (sqlite3_stricmp(term.collation.c_str(), "NOCASE") != 0 &&
+                               sqlite3_stricmp(term.collation.c_str(), "RTRIM") != 0);
+  }
+  has_pattern_ = has_pattern_ || term.op == SQLITE_INDEX_CONSTRAINT_LIKE ||
+                 term.op == SQLITE_INDEX_CONSTRAINT_GLOB;
   const char* op = operator_text(term.op);
   if (term.kind == 'r' || term.kind == 'f') {
     text_ += std::string(" ") + op;
@@ -24,6 +31,10 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
     text_ += " ?" + std::to_string(values_.size());
     return {};
   }
+  return add_list(value);
+}
+
+Status Filter::add_list(sqlite3_value* value) {
   text_ += " IN (";
   bool first = true;
   sqlite3_value* item = nullptr;
@@ -62,25 +73,73 @@ void Filter::bind(StatementUse& use) const {
     use.bind_value(static_cast<int>(i + 1), values_[i]);
 }
 
-Result<std::vector<NodeId>> Filter::node_ids(std::size_t vector_index) const {
-  const std::string column = Table::node_column(vector_index);
-  const std::string sql = "SELECT " + column + " FROM " + table_.rows_name() + " WHERE " + column +
-                          " IS NOT NULL" + text_;
-  NEARLITE_ASSIGN(Statement statement,
-                  Statement::prepare(table_.db(), sql, table_.name() + "_rows"));
-  std::vector<NodeId> ids;
-  StatementUse use = statement.use();
-  bind(use);
-  for (;;) {
-    NEARLITE_ASSIGN(const bool row, use.step());
-    if (!row) break;
-    NEARLITE_ASSIGN(const std::int64_t id, use.get_int64(0));
-    if (id < 1 || id > kNodeIdMax)
-      return corruption(table_.name() + "_rows", "node id " + std::to_string(id));
-    ids.push_back(static_cast<NodeId>(id));
+// What tells this condition from every other; empty where connections may differ in what it means.
+Result<std::string> Filter::key() const {
+  if (has_own_collation_) return std::string();
+  std::string key;
+  if (has_pattern_) {
+    NEARLITE_ASSIGN(key, table_.pattern_answers());
+    if (key.empty()) return key;
   }
-  std::sort(ids.begin(), ids.end());
-  return ids;
+  key += text_;
+  std::vector<std::byte> bytes;
+  for (sqlite3_value* value : values_) append_value(bytes, value);
+  key.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return key;
+}
+
+/// The filter as the index layer asks it.
+class Filter::NodePredicate final : public Predicate {
+ public:
+  NodePredicate(const Filter& filter, std::size_t vector_index, std::string key)
+      : filter_(filter), column_(Table::node_column(vector_index)), key_(std::move(key)) {}
+
+  [[nodiscard]] const std::string& key() const noexcept override { return key_; }
+
+  Status scan(const std::function<Status(NodeId)>& visit) override {
+    NEARLITE_ASSIGN(Statement statement, prepare(column_, column_ + " IS NOT NULL"));
+    StatementUse use = statement.use();
+    filter_.bind(use);
+    for (;;) {
+      NEARLITE_ASSIGN(const bool row, use.step());
+      if (!row) return {};
+      NEARLITE_ASSIGN(const std::int64_t id, use.get_int64(0));
+      if (id < 1 || id > kNodeIdMax)
+        return corruption(filter_.table_.name() + "_rows", "node id " + std::to_string(id));
+      NEARLITE_TRY(visit(static_cast<NodeId>(id)));
+    }
+  }
+
+  Result<bool> holds(RowId rowid, NodeId id) override {
+    const int mark = static_cast<int>(filter_.values_.size()) + 1;
+    if (!one_) {
+      NEARLITE_ASSIGN(one_, prepare("1", "rowid = ?" + std::to_string(mark) + " AND " + column_ +
+                                             " = ?" + std::to_string(mark + 1)));
+    }
+    StatementUse use = one_.use();
+    filter_.bind(use);
+    return use.bind(mark, rowid).bind(mark + 1, std::int64_t{id}).step();
+  }
+
+ private:
+  Result<Statement> prepare(const std::string& what, const std::string& where) {
+    const Table& table = filter_.table_;
+    return Statement::prepare(
+        table.db(),
+        "SELECT " + what + " FROM " + table.rows_name() + " WHERE " + where + filter_.text_,
+        table.name() + "_rows");
+  }
+
+  const Filter& filter_;
+  std::string column_;
+  std::string key_;
+  Statement one_;
+};
+
+Result<std::shared_ptr<const NodeSet>> Filter::matching(std::size_t vector_index) {
+  NEARLITE_ASSIGN(std::string own_key, key());
+  NodePredicate predicate(*this, vector_index, std::move(own_key));
+  return table_.index(vector_index).matching(predicate);
 }
 
 Result<std::vector<RowId>> Filter::row_ids() const {

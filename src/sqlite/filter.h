@@ -2,6 +2,7 @@
 // itself compares, so affinity, collation and NULL behave as everywhere else.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,15 +25,21 @@ class Filter {
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   void bind(StatementUse& use) const;
 
-  /// Node ids of a vector column whose rows satisfy the filter, ascending.
-  Result<std::vector<NodeId>> node_ids(std::size_t vector_index) const;
+  /// Nodes of a vector column whose rows satisfy the filter: what is remembered, or asked now.
+  Result<std::shared_ptr<const NodeSet>> matching(std::size_t vector_index);
   /// External content: rowids of rows that satisfy the filter, ascending.
   Result<std::vector<RowId>> row_ids() const;
 
  private:
+  class NodePredicate;
+  Status add_list(sqlite3_value* list);
+  Result<std::string> key() const;
+
   Table& table_;
   std::string text_;
   std::vector<sqlite3_value*> values_;
+  bool has_pattern_ = false;        // LIKE or GLOB, which an application may redefine
+  bool has_own_collation_ = false;  // one that is not SQLite's
 };
 
 }  // namespace nearlite::sqlite

@@ -54,7 +54,7 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   NEARLITE_TRY(table_->parse_vector(vector_index, query, query_));
   request_.query = query_;
   request_.lazy_distances = !arguments_.distance_bound;
-  if (arguments_.allowed) request_.allowed = &*arguments_.allowed;
+  if (arguments_.allowed) request_.allowed = arguments_.allowed.get();
   if (arguments_.allowed_rows) request_.allowed_rows = &*arguments_.allowed_rows;
   batch_size_ =
       arguments_.limit_hint >= 0 ? static_cast<std::size_t>(arguments_.limit_hint) : kFirstBatch;

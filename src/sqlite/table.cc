@@ -348,7 +348,8 @@ Status Table::ready() {
 }
 
 void Table::drop_statements() noexcept {
-  for (Statement* statement : {&exists_, &nodes_, &insert_, &update_, &delete_}) statement->close();
+  for (Statement* statement : {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_})
+    statement->close();
   for (SqliteStore* store : stores_) store->drop_statements();
   if (content_ != nullptr) content_->drop_statements();
 }
@@ -419,6 +420,18 @@ Status Table::destroy() {
     connection_.remove(*this);
   }
   return {};
+}
+
+Result<std::string> Table::pattern_answers() {
+  NEARLITE_TRY(prepare(patterns_,
+                       "SELECT ('a' LIKE 'A') || ('ä' LIKE 'Ä') || ('ab' LIKE 'a_') || "
+                       "('abc' LIKE 'a%') || ('a' GLOB 'A') || ('abc' GLOB 'a*') || "
+                       "('b' GLOB '[a-c]')"));
+  StatementUse use = patterns_.use();
+  NEARLITE_ASSIGN(const bool row, use.step());
+  const std::string answers(row ? use.column_text(0) : std::string_view());
+  // PRAGMA case_sensitive_like decides about the first.
+  return answers == "1011011" || answers == "0011011" ? answers : std::string();
 }
 
 Result<std::vector<std::pair<NodeId, RowId>>> Table::live_rows(std::size_t vector_index) {

@@ -95,6 +95,9 @@ class Table : public std::enable_shared_from_this<Table> {
 
   /// Every (node, row) of a vector column, ascending by node; from <t>_rows alone.
   Result<std::vector<std::pair<NodeId, RowId>>> live_rows(std::size_t vector_index);
+  /// What LIKE and GLOB answer on this connection to a few questions, if it is one of the ways
+  /// SQLite itself answers them; else empty: the application has put others in their place.
+  Result<std::string> pattern_answers();
   /// SQL name of <t>_rows, schema-qualified, and of its node column for a vector column.
   [[nodiscard]] std::string rows_name() const;
   /// Where a scan of the rows reads: <t>_rows, or the content table; and what the rowid is called
@@ -198,6 +201,7 @@ class Table : public std::enable_shared_from_this<Table> {
   Statement insert_;
   Statement update_;
   Statement delete_;
+  Statement patterns_;
 };
 
 }  // namespace nearlite::sqlite

@@ -130,6 +130,32 @@ Status add_content_stats(ContentTable& content, nlohmann::ordered_json& all) {
   return {};
 }
 
+// Which way the last search went, and why.
+nlohmann::ordered_json search_report(const SearchReport& report) {
+  nlohmann::ordered_json one;
+  one["path"] = std::string(nearlite::name_of(report.path));
+  one["compared"] = report.compared_count;
+  if (!report.match_count) return one;
+  one["matching"] = *report.match_count;
+  one["nodes"] = report.node_count;
+  const char* why = "";
+  switch (report.path) {
+    case SearchPath::kMatching:
+      why = report.has_fallen_back ? "the walk found too few of them or cost too much"
+                                   : "comparing all that match costs less than a walk";
+      break;
+    case SearchPath::kGraphAmong:
+      why = "too many match to compare all, too few to drop the rest";
+      break;
+    case SearchPath::kGraphDropping: why = "nearly all match"; break;
+    case SearchPath::kExact: why = "asked for, or the graph did not have enough of them"; break;
+    case SearchPath::kExactOldSnapshot: why = "the snapshot is older than what is in memory"; break;
+    default: break;
+  }
+  one["why"] = why;
+  return one;
+}
+
 }  // namespace
 
 Result<std::string> Table::stats_json() {
@@ -162,7 +188,13 @@ Result<std::string> Table::stats_json() {
     one["image_loads"] = stats.image_load_count;
     one["saves"] = stats.save_count;
     one["catch_ups"] = stats.catch_up_count;
-    one["last_path"] = std::string(nearlite::name_of(stats.last_path));
+    one["last_path"] = std::string(nearlite::name_of(stats.last.path));
+    one["last_search"] = search_report(stats.last);
+    one["filters"] = {{"remembered", stats.predicates.count},
+                      {"memory_bytes", stats.predicates.memory_bytes},
+                      {"hits", stats.filters.hit_count},
+                      {"catch_ups", stats.filters.catch_up_count},
+                      {"scans", stats.filters.scan_count}};
     all["indexes"].push_back(std::move(one));
   }
   return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

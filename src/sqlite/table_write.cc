@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/label_hash.h"
 #include "sqlite/table.h"
 #include "sqlite/vector_argument.h"
 #include "vector/parse.h"
@@ -22,6 +23,7 @@ struct Table::NewRow {
   };
   std::vector<Vector> vectors;
   std::span<sqlite3_value* const> values;
+  std::uint64_t label_hash = 0;  // of the other columns that are given
 };
 
 namespace {
@@ -82,6 +84,7 @@ Status Table::parse_vector(std::size_t vector_index, sqlite3_value* value,
 Status Table::check_values(std::span<sqlite3_value* const> values, NewRow& row) const {
   row.values = values;
   row.vectors.resize(options_.vectors.size());
+  row.label_hash = hash_labels(options_.columns, values);
   for (std::size_t i = 0; i < options_.columns.size(); ++i) {
     const Column& column = options_.columns[i];
     if (sqlite3_value_nochange(values[i]) != 0) continue;
@@ -136,7 +139,7 @@ Status Table::write_vectors(NewRow& row, RowId rowid) {
   for (std::size_t i = 0; i < row.vectors.size(); ++i) {
     NewRow::Vector& vector = row.vectors[i];
     if (vector.is_null || vector.id == kNodeNone) continue;
-    const Status status = indexes_[i]->insert(vector.id, rowid, vector.values);
+    const Status status = indexes_[i]->insert(vector.id, rowid, vector.values, row.label_hash);
     if (status.ok()) continue;
     // SQLite has rolled the whole transaction back already: there is nothing to undo.
     if (!indexes_[i]->is_writing()) return status;
@@ -274,7 +277,8 @@ Status Table::update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeI
   return use.run();
 }
 
-// A new vector, or a new rowid, is a new node; other columns only touch <t>_rows.
+// A new vector, or a new rowid, is a new node; of other columns the index only learns that they
+// changed.
 Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
                               std::span<sqlite3_value* const> values, bool replace) {
   const KeepLastRowid keep(db_);
@@ -297,6 +301,10 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
     if (row.vectors[i].is_null) continue;
     NEARLITE_ASSIGN(row.vectors[i].id, indexes_[i]->next_id());
     new_ids[i] = row.vectors[i].id;
+  }
+  for (std::size_t i = 0; i < new_ids.size() && row.label_hash != 0; ++i) {
+    if (new_ids[i] != kNodeNone && new_ids[i] == old_ids[i])
+      NEARLITE_TRY(indexes_[i]->relabel(new_ids[i], row.label_hash));
   }
   NEARLITE_TRY(update_row(old_rowid, new_rowid, new_ids, row));
   Status status = write_vectors(row, new_rowid);

@@ -24,8 +24,9 @@ constexpr std::size_t kChecksumBytes = 4;
 // zero.
 constexpr std::uint8_t kLevelMask = 0x0f;
 constexpr std::uint8_t kHasLinks = 0x10;
-// Second byte of a commit state: bit 0 reload, others zero.
+// Second byte of a commit state: bit 0 reload, bit 1 relabelled_all, others zero.
 constexpr std::uint8_t kReload = 0x01;
+constexpr std::uint8_t kRelabelledAll = 0x02;
 
 // Bit 0 of a slot's flags; the others are zero.
 constexpr std::uint32_t kSlotPresent = 1;
@@ -117,7 +118,8 @@ std::vector<std::byte> encode_commit_state(const CommitRecord& record) {
   std::vector<std::byte> bytes;
   Writer writer(bytes);
   writer.u8(kCommitStateVersion);
-  writer.u8(record.reload ? kReload : 0);
+  writer.u8(static_cast<std::uint8_t>((record.reload ? kReload : 0) |
+                                      (record.relabelled_all ? kRelabelledAll : 0)));
   writer.varint(record.fold_hand);
   writer.varint(record.repair_seq);
   writer.varint(record.repair_hand);
@@ -125,6 +127,7 @@ std::vector<std::byte> encode_commit_state(const CommitRecord& record) {
   writer.varint(record.purge_floor);
   writer.varint(record.unlink_floor);
   write_ids(writer, record.touched);
+  write_ids(writer, record.relabelled);
   writer.u32(checksum(bytes, seed_of(record)));
   return bytes;
 }
@@ -134,8 +137,9 @@ Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& recor
   Reader reader(checked_body(bytes, seed_of(record)));
   if (reader.u8() != kCommitStateVersion) reader.fail();
   const std::uint8_t flags = reader.u8();
-  if ((flags & ~kReload) != 0) reader.fail();
-  record.reload = flags != 0;
+  if ((flags & ~(kReload | kRelabelledAll)) != 0) reader.fail();
+  record.reload = (flags & kReload) != 0;
+  record.relabelled_all = (flags & kRelabelledAll) != 0;
   record.fold_hand = read_id(reader);
   record.repair_seq = reader.varint();
   record.repair_hand = read_id(reader);
@@ -144,9 +148,11 @@ Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& recor
   record.unlink_floor = reader.varint();
   if (touched == Touched::kLeaveOut) {
     record.touched.clear();
+    record.relabelled.clear();
     return reader.ok() ? Status() : damaged("commit", record.seq);
   }
   record.touched = read_ids(reader);
+  record.relabelled = read_ids(reader);
   return reader.finished() ? Status() : damaged("commit", record.seq);
 }
 

@@ -44,17 +44,21 @@ struct CommitRecord {
   std::uint64_t unlink_floor = 0;
   /// More rows were rewritten than `touched` can tell: caches must reload.
   bool reload = false;
+  /// More rows changed their columns than `relabelled` can tell: remembered conditions are void.
+  bool relabelled_all = false;
   /// Older nodes whose link rows were rewritten (folded, repaired), ascending.
   std::vector<NodeId> touched;
+  /// Older nodes whose rows changed in other columns than the vector, ascending.
+  std::vector<NodeId> relabelled;
 };
 
 /// Byte form of the parts of a CommitRecord that have no column of their own (hands, floors, flags,
-/// touched), with a checksum over the whole record, columns included.
+/// touched, relabelled), with a checksum over the whole record, columns included.
 std::vector<std::byte> encode_commit_state(const CommitRecord& record);
 enum class Touched : std::uint8_t { kDecode, kLeaveOut };
 /// Fills the state fields of `record`, whose column fields are set already, and verifies the
-/// checksum. `touched` may be left empty: it is long after large commits, and only catching up
-/// needs it.
+/// checksum. The lists may be left empty: they are long after large commits, and only catching up
+/// needs them.
 Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& record,
                            Touched touched = Touched::kDecode);
 

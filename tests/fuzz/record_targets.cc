@@ -65,15 +65,21 @@ void fuzz_commit_state(std::span<const std::byte> bytes) {
   record.repair_seq = input.number<std::uint64_t>();
   record.unlink_floor = input.number<std::uint64_t>();
   record.reload = input.below(2) == 1;
+  record.relabelled_all = input.below(2) == 1;
   NodeId last = 0;
-  while (!input.empty() && last < 1'000'000) record.touched.push_back(last += 1 + input.below(200));
+  while (!input.empty() && last < 1'000'000) {
+    last += 1 + input.below(200);
+    (input.below(3) == 0 ? record.relabelled : record.touched).push_back(last);
+  }
   blob = encode_commit_state(record);
   decoded = CommitRecord();
   decoded.seq = record.seq;
   decoded.max_node_id = record.max_node_id;
   expect(decode_commit_state(blob, decoded).ok(), "what is encoded decodes");
   expect(decoded.touched == record.touched && decoded.repair_seq == record.repair_seq &&
-             decoded.fold_hand == record.fold_hand && decoded.reload == record.reload,
+             decoded.fold_hand == record.fold_hand && decoded.reload == record.reload &&
+             decoded.relabelled == record.relabelled &&
+             decoded.relabelled_all == record.relabelled_all,
          "and is the same");
 }
 

@@ -313,14 +313,16 @@ class Connection {
     request.query = query;
     request.k = k;
     request.exact = exact;
-    request.allowed = allowed;
+    NodeSet set;
+    if (allowed != nullptr) set = NodeSet(*allowed);
+    request.allowed = allowed != nullptr ? &set : nullptr;
     request.ef_search = ef_search;
     return index_->search(request);
   }
   [[nodiscard]] SearchPath last_path() {
     const auto stats = index_->stats();
     EXPECT_TRUE(stats.ok()) << stats.status().message();
-    return stats.ok() ? stats->last_path : SearchPath::kNone;
+    return stats.ok() ? stats->last.path : SearchPath::kNone;
   }
   /// Problems of the index against the table, one a line; empty = none.
   [[nodiscard]] std::string problems() {

@@ -35,7 +35,8 @@ bool equals(const CommitRecord& a, const CommitRecord& b) {
          a.fold_hand == b.fold_hand && a.repair_seq == b.repair_seq &&
          a.repair_hand == b.repair_hand && a.purge_ready_seq == b.purge_ready_seq &&
          a.purge_floor == b.purge_floor && a.unlink_floor == b.unlink_floor &&
-         a.reload == b.reload && a.touched == b.touched;
+         a.reload == b.reload && a.relabelled_all == b.relabelled_all && a.touched == b.touched &&
+         a.relabelled == b.relabelled;
 }
 
 /// Only the fields that are columns: what a reader has before it decodes the state.
@@ -69,7 +70,9 @@ CommitRecord sample_commit() {
   record.purge_floor = 50;
   record.unlink_floor = 65;
   record.reload = true;
+  record.relabelled_all = true;
   record.touched = {1, 2, 4711};
+  record.relabelled = {3, 4711};
   return record;
 }
 

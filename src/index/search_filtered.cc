@@ -1,0 +1,144 @@
+// Searching among the nodes that match a condition.
+//
+// How many match is known, so the cheapest of three ways is chosen: comparing all of them, which
+// misses none; a walk among them; or, where nearly all match, the usual walk, a little wider. A
+// walk that does not yield k rows, or has cost as much as comparing all would have, is followed by
+// comparing all: so k rows come whenever k match, and the dearest search is a scan of the codes.
+#include <algorithm>
+
+#include "base/try.h"
+#include "index/scratch.h"
+#include "index/view.h"
+
+namespace nearlite {
+
+namespace {
+// In comparisons of a walk, which waits for memory: one of a scan that goes through ascending ids.
+constexpr double kScanCost = 0.6;
+// Comparisons of a walk for each place of its pool, and the list of a node that does not match.
+constexpr double kCompared = 18;
+constexpr double kHopCost = 2;
+// A walk among few finds its way worse, since two links lead to fewer of them: it must compare
+// more.
+constexpr double kAmongFactor = 1.3;
+// Where fewer match, two links lead to too few others that do: the nodes that match fall apart.
+constexpr double kAmongMin = 0.01;
+constexpr std::size_t kSeeds = 128;
+// Members compared at a time; the nearest wait in a heap of at least this many.
+constexpr std::size_t kCompareStep = 512;
+constexpr std::size_t kNearestMin = 64;
+
+struct Plan {
+  SearchPath path;
+  double scan_cost;
+};
+
+Plan choose(const NodeSet& set, double node_count, double ef, double list_size) {
+  const double matching = static_cast<double>(set.size());
+  const double share = std::min(matching / std::max(node_count, 1.0), 1.0);
+  const double scan = kScanCost * matching;
+  if (set.bits().empty() || share <= 0) return {SearchPath::kMatching, scan};
+  const double dropping = kCompared * ef / share;
+  const double hops = std::min((1 - share) / share, list_size * (1 - share));
+  const double among = share < kAmongMin ? scan : ef * (kAmongFactor * kCompared + kHopCost * hops);
+  if (scan <= std::min(dropping, among)) return {SearchPath::kMatching, scan};
+  return {among < dropping ? SearchPath::kGraphAmong : SearchPath::kGraphDropping, scan};
+}
+
+bool is_before(const Candidate& a, const Candidate& b) noexcept {
+  return a.key != b.key ? a.key < b.key : a.id < b.id;
+}
+
+}  // namespace
+
+// One of the two walks. False: compare all.
+bool Index::walk_filtered(const View& view, const SearchRequest& request, SearchPath path) {
+  const NodeSet& set = *request.allowed;
+  const Graph& graph = view.cache->graph();
+  const std::uint64_t node_count = view.live_count + view.dead_count;
+  const std::uint64_t width = width_of(view, request);
+  std::span<const Candidate> walked;
+  if (path == SearchPath::kGraphAmong) {
+    std::vector<NodeId> seeds = set.sample(kSeeds);
+    std::erase_if(seeds, [&](NodeId id) { return !graph.is_present(id); });
+    SubsetView subset;
+    subset.bits = set.bits();
+    subset.seeds = seeds;
+    subset.cost_max = static_cast<std::uint64_t>(kScanCost * static_cast<double>(set.size()));
+    auto found = nearlite::search_among(graph, subset, scratch_->query.code(),
+                                        static_cast<std::uint32_t>(width), context_);
+    report_.compared_count += context_.compared_count();
+    if (!found.ok() || !*found) return false;
+    walked = **found;
+  } else {
+    const std::uint64_t ef =
+        std::min(width * node_count / std::max<std::uint64_t>(set.size(), 1), node_count) + 1;
+    auto found = nearlite::search(graph, nullptr, scratch_->query.code(),
+                                  static_cast<std::uint32_t>(ef), context_);
+    report_.compared_count += context_.compared_count();
+    if (!found.ok()) return false;
+    walked = *found;
+  }
+  const Taken taken = take_candidates(view, request, walked);
+  const std::size_t visible_count = scratch_->wanted.size();
+  return visible_count >= request.k && !is_tied(taken.kth_key, walked);
+}
+
+// Fills scratch.wanted with the nearest of all that match.
+void Index::compare_matching(const View& view, const SearchRequest& request) {
+  SearchScratch& scratch = *scratch_;
+  const Graph& graph = view.cache->graph();
+  scratch.members.clear();
+  request.allowed->append_to(scratch.members, view.max_id);
+  // The ids come from the caller's table, which may be damaged, or died and were purged since.
+  std::erase_if(scratch.members, [&](NodeId id) { return !graph.has_place(id); });
+  scratch.keys.resize(kCompareStep);
+  std::vector<Candidate>& nearest = scratch.nearest;
+  const std::size_t member_count = scratch.members.size();
+  std::size_t kept_max = std::max(kNearestMin, 4 * std::min(request.k, member_count));
+  for (;; kept_max *= 8) {
+    nearest.clear();
+    Candidate bound{UINT32_MAX, kNodeIdMax};
+    const auto keep_nearest_ones = [&] {
+      const auto last = nearest.begin() + static_cast<std::ptrdiff_t>(kept_max);
+      std::nth_element(nearest.begin(), last - 1, nearest.end(), is_before);
+      nearest.erase(last, nearest.end());
+      bound = nearest.back();
+    };
+    for (std::size_t at = 0; at < member_count; at += kCompareStep) {
+      const std::size_t count = std::min(kCompareStep, member_count - at);
+      const std::span ids = std::span(scratch.members).subspan(at, count);
+      compare_codes(graph, scratch.query.code(), ids, std::span(scratch.keys).first(count));
+      for (std::size_t i = 0; i < count; ++i) {
+        const Candidate candidate{scratch.keys[i], ids[i]};
+        if (is_before(candidate, bound)) nearest.push_back(candidate);
+      }
+      if (nearest.size() >= 4 * kept_max) keep_nearest_ones();
+    }
+    report_.compared_count += member_count;
+    if (nearest.size() > kept_max) keep_nearest_ones();
+    const bool is_all = nearest.size() == member_count;
+    std::sort(nearest.begin(), nearest.end(), is_before);
+    // A node that was purged has no list that leads to it, only the set still names it.
+    std::erase_if(nearest, [&](const Candidate& one) { return !graph.is_present(one.id); });
+    const Taken taken = take_candidates(view, request, nearest);
+    if (is_all || taken.is_complete) return;
+  }
+}
+
+Result<std::optional<std::vector<Hit>>> Index::search_filtered(const View& view,
+                                                               const SearchRequest& request) {
+  const Graph& graph = view.cache->graph();
+  const Plan plan = choose(*request.allowed, static_cast<double>(report_.node_count),
+                           width_of(view, request), 2 * graph.options().m);
+  report_.path = plan.path;
+  if (plan.path != SearchPath::kMatching && !walk_filtered(view, request, plan.path)) {
+    report_.path = SearchPath::kMatching;
+    report_.has_fallen_back = true;
+  }
+  if (report_.path == SearchPath::kMatching) compare_matching(view, request);
+  take_pending(view, request);
+  return rescore(view, request);
+}
+
+}  // namespace nearlite
