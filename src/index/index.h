@@ -139,7 +139,8 @@ class Index {
   /// As optimize, and gives the space of purged vectors back.
   Status compact();
   /// Links all vectors afresh. `live` holds the (id, rowid) pairs the table knows, ascending by id;
-  /// every other vector is dropped. Needs no link row, deletion or commit record to be readable.
+  /// every other vector is dropped; with external content all are, and `live` must be empty. Needs
+  /// no link row, deletion or commit record to be readable.
   Status rebuild(std::span<const std::pair<NodeId, RowId>> live);
 
   // ---- Side file (side_file.cc)

@@ -4,7 +4,7 @@ renamed, dropped, made again; and what cannot be followed."""
 import unittest
 
 from content_case import DIM, MODES, ContentCase
-from sqlcase import CORRUPT_VTAB, ERROR, blob, main, nearest, text
+from sqlcase import CORRUPT_VTAB, ERROR, SqlError, blob, main, nearest, text
 
 ALL = "SELECT type, name FROM main.sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 
@@ -296,6 +296,53 @@ class Schema(ContentCase):
         for rowid in range(600, 640):
             sql = "INSERT INTO documents(id, embedding) VALUES (?, ?)"
             db.run(sql, rowid, blob(self.vectors.next()))
+
+    def test_damaged_config(self):
+        for sync in MODES:
+            for damage in (
+                "DELETE FROM ix_config",
+                "DELETE FROM ix_config WHERE key = 'content.dim'",
+                "UPDATE ix_config SET value = x'2D31' WHERE key = 'content.dim'",
+                "UPDATE ix_config SET value = x'78' WHERE key = 'content.element'",
+                "UPDATE ix_config SET value = x'78' WHERE key = 'unbuilt_from'",
+                "UPDATE ix_codes SET data = substr(data, 2)",
+                "UPDATE ix_codes SET data = zeroblob(length(data))",
+                "UPDATE ix_rows SET node_id = node_id + 1",
+                "UPDATE ix_rows SET node_id = 'x'",
+                "DELETE FROM ix_rows",
+            ):
+                with self.subTest(sync=sync, damage=damage):
+                    self.setUp()
+                    self.open(sync=sync).close()
+                    stock = self.plain()
+                    stock.execute(damage)
+                    stock.close()
+                    db = self.connect()
+                    query = blob(self.vectors.next())
+                    for sql in (
+                        "SELECT rowid, embedding FROM ix",
+                        "SELECT rowid FROM vss_knn(?1, 3, 'ix')",
+                        "SELECT rowid FROM ix WHERE embedding MATCH ?1 AND k = 3 AND exact = 1",
+                        "UPDATE documents SET embedding = ?1 WHERE id = 3",
+                        "DELETE FROM documents WHERE id = 4",
+                        "INSERT INTO ix(ix) VALUES ('sync')",
+                        "SELECT nearlite_stats('ix')",
+                    ):
+                        try:
+                            db.run(sql, *([query] if "?1" in sql else []))
+                        except SqlError as error:
+                            self.assertEqual(error.extended, CORRUPT_VTAB, (sql, error))
+                    try:
+                        self.assertNotEqual(db.one("SELECT nearlite_check('ix')"), "ok")
+                    except SqlError as error:
+                        self.assertEqual(error.extended, CORRUPT_VTAB)
+                    if "codes" in damage or "rows" in damage:
+                        db.run("INSERT INTO ix(ix) VALUES ('repair')")
+                        self.assert_sound(db)
+                        self.assert_exact(db)
+                    db.run("DROP TABLE ix")
+                    self.assertEqual(db.one(f"SELECT count(*) FROM ({ALL})"), 1)
+                    self.insert(db, [9999])
 
     def test_hostile_names(self):
         db = self.connect()

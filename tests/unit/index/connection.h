@@ -160,6 +160,7 @@ class ViewStore : public Store {
   Status scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) override {
     return seen_->scan_vectors(first, last, visit);
   }
+  Status erase_all_vectors() override { return seen_->erase_all_vectors(); }
   Status drop_empty_blocks() override { return seen_->drop_empty_blocks(); }
   Status drop_empty_blocks_of(std::span<const NodeId> ids) override {
     return seen_->drop_empty_blocks_of(ids);
