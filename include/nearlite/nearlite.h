@@ -33,7 +33,11 @@
 #include <string_view>
 
 #include "nearlite/database.h"
+#include "nearlite/index.h"
+#include "nearlite/options.h"
 #include "nearlite/status.h"
+#include "nearlite/transaction.h"
+#include "nearlite/vector_store.h"
 
 namespace nearlite {
 

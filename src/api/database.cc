@@ -3,10 +3,9 @@
 // behaviour.
 #include "nearlite/database.h"
 
-#include <algorithm>
-#include <limits>
 #include <vector>
 
+#include "api/session.h"
 #include "base/try.h"
 #include "nearlite/nearlite.h"
 #include "sqlite/handles.h"
@@ -147,7 +146,7 @@ std::span<const std::byte> Statement::column_blob(int index) const noexcept {
 }
 
 struct Database::Impl {
-  sqlite::OwnedConnection connection;
+  std::shared_ptr<api::Session> session;
 };
 
 Database::Database(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -156,17 +155,13 @@ Database::Database(Database&& other) noexcept = default;
 Database& Database::operator=(Database&& other) noexcept = default;
 
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
-  using Milliseconds = std::chrono::milliseconds;
-  constexpr Milliseconds kLongest(std::numeric_limits<int>::max());
-  const Milliseconds timeout = std::clamp(options.busy_timeout, Milliseconds(0), kLongest);
-  sqlite::OpenFlags flags;
-  flags.is_read_only = options.read_only;
-  flags.may_create = options.create;
-  flags.busy_timeout_ms = static_cast<int>(timeout.count());
-  flags.has_extension = options.extension;
   auto impl = std::make_unique<Impl>();
-  NEARLITE_ASSIGN(impl->connection, sqlite::OwnedConnection::open(path, flags));
+  NEARLITE_ASSIGN(impl->session, api::Session::open(path, options));
   return Database(std::move(impl));
+}
+
+std::shared_ptr<api::Session> Database::session() const noexcept {
+  return impl_ ? impl_->session : nullptr;
 }
 
 Status Database::execute(std::string_view sql) {
@@ -194,17 +189,17 @@ Result<Statement> Database::prepare(std::string_view sql) {
 
 Result<Statement> Database::prepare_next(std::string_view& script) {
   auto impl = std::make_unique<Statement::Impl>();
-  NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(script));
+  NEARLITE_ASSIGN(impl->statement, impl_->session->connection().prepare_next(script));
   return Statement(std::move(impl));
 }
 
-std::int64_t Database::changes() const noexcept { return impl_->connection.changes(); }
+std::int64_t Database::changes() const noexcept { return impl_->session->connection().changes(); }
 
 std::int64_t Database::last_insert_rowid() const noexcept {
-  return impl_->connection.last_insert_rowid();
+  return impl_->session->connection().last_insert_rowid();
 }
 
-bool Database::in_transaction() const noexcept { return impl_->connection.in_transaction(); }
+bool Database::in_transaction() const noexcept { return impl_->session->connection().in_transaction(); }
 
 std::string_view version() noexcept { return NEARLITE_VERSION; }
 
