@@ -21,10 +21,10 @@ inline namespace v1 {
 
 /// A table whose rows are indexed in place; see "external content" in docs/sql.md.
 struct Content {
-  std::string table;             ///< its name, in the main database
-  std::string rowid = "rowid";   ///< its INTEGER PRIMARY KEY, or "rowid"
-  std::string vector;            ///< the column with vectors: float32 blobs or JSON text
-  std::string sync = "strict";   ///< "strict" or "log"
+  std::string table;            ///< its name, in the main database
+  std::string rowid = "rowid";  ///< its INTEGER PRIMARY KEY, or "rowid"
+  std::string vector;           ///< the column with vectors: float32 blobs or JSON text
+  std::string sync = "strict";  ///< "strict" or "log"
 };
 
 /// A vector column of a virtual table of the module hnsw.
@@ -56,8 +56,8 @@ class Index {
   [[nodiscard]] static Result<Index> open(Database& database, std::string_view name);
   [[nodiscard]] static Result<Index> open(Database& database, std::string_view name,
                                           std::string_view column);
-  /// Opens it, or makes it when there is none. Errors: kInvalidArgument when the one that exists has
-  /// another dim, metric, element or column; other options of it are left as they are.
+  /// Opens it, or makes it when there is none. Errors: kInvalidArgument when the one that exists
+  /// has another dim, metric, element or column; other options of it are left as they are.
   [[nodiscard]] static Result<Index> open_or_create(Database& database, std::string_view name,
                                                     const IndexOptions& options);
 
@@ -116,7 +116,8 @@ class Index {
   ///
   /// Each thread has a read-only connection of its own, kept until close(). In memory, inside a
   /// transaction and while writes are unflushed, one thread does it all on this connection. Errors:
-  /// the first failure; kBusy when other connections commit so often that no snapshot can be shared.
+  /// the first failure; kBusy when other connections commit so often that no snapshot can be
+  /// shared.
   [[nodiscard]] Result<std::vector<std::vector<Hit>>> search_batch(
       std::span<const float> queries, std::int64_t k, int thread_count,
       const SearchOptions& options) const;
@@ -131,8 +132,8 @@ class Index {
                      const HitSink& sink) const;
 
   // ---- Durability; see SyncMode
-  /// Changes the mode. A stricter one flushes what is pending. Errors: kInvalidArgument for every(0),
-  /// kReadOnly.
+  /// Changes the mode. A stricter one flushes what is pending. Errors: kInvalidArgument for
+  /// every(0), kReadOnly.
   Status set_sync_mode(const SyncMode& mode);
   [[nodiscard]] SyncMode sync_mode() const noexcept;
   /// Makes every acknowledged write of this Database durable. Errors: with kBusy they are still

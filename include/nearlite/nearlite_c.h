@@ -201,7 +201,8 @@ NEARLITE_C_API nearlite_code nearlite_store_flush(nearlite_store* store) NEARLIT
 NEARLITE_C_API nearlite_code nearlite_store_upkeep(nearlite_store* store, nearlite_upkeep what,
                                                    nearlite_progress progress,
                                                    void* user) NEARLITE_C_NOEXCEPT;
-/* NEARLITE_OK: rows and index agree. NEARLITE_CORRUPTION: nearlite_last_error() says what differs. */
+/* NEARLITE_OK: rows and index agree. NEARLITE_CORRUPTION: nearlite_last_error() says what differs.
+ */
 NEARLITE_C_API nearlite_code nearlite_store_check(nearlite_store* store) NEARLITE_C_NOEXCEPT;
 /* Runs SQL statements on the store's database; rows are skipped. */
 NEARLITE_C_API nearlite_code nearlite_store_execute(nearlite_store* store,

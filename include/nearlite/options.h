@@ -97,7 +97,8 @@ struct Hit {
 /// When writes become durable. A write that was *acknowledged* (its call returned ok) is seen by
 /// every later search of the same Index or VectorStore at once; *flushed* it also survives a crash
 /// of process or machine. Unflushed writes are one open SQLite transaction: a crash loses all of
-/// them or none, never half a batch, and other connections neither see them nor can write meanwhile.
+/// them or none, never half a batch, and other connections neither see them nor can write
+/// meanwhile.
 struct SyncMode {
   enum class Kind : std::uint8_t {
     kPerOp = 0,    ///< every call commits; the default of everything that is opened
@@ -128,15 +129,15 @@ struct Progress {
 /// Watches long work and may end it. Work that is ended fails with kInterrupted and leaves the
 /// database as it was before.
 ///
-/// Threads: `on_progress` is called in the thread that works, about ten times a second, and must not
-/// use the connection at work; `stop` may be requested from any thread.
+/// Threads: `on_progress` is called in the thread that works, about ten times a second, and must
+/// not use the connection at work; `stop` may be requested from any thread.
 struct Watch {
   std::function<bool(const Progress&)> on_progress = {};  ///< false: stop
   std::stop_token stop = {};
 };
 
-/// Hands out rows for a bulk insert: sets `id`, fills `vector` (dim components) and returns true, or
-/// returns false when there are no more. A failure ends the work and is passed on.
+/// Hands out rows for a bulk insert: sets `id`, fills `vector` (dim components) and returns true,
+/// or returns false when there are no more. A failure ends the work and is passed on.
 using RowSource = std::function<Result<bool>(std::int64_t& id, std::span<float> vector)>;
 /// Takes rows one by one. False: no more are wanted.
 using RowSink = std::function<bool(std::int64_t id, std::span<const float> vector)>;

@@ -21,8 +21,8 @@ inline namespace v1 {
 
 /// How a store is opened.
 struct StoreOptions {
-  /// What the store is when it is made, and must be when it exists (dim 0: whatever it is). An empty
-  /// `path` becomes "<database>-<name>.hnsw", so that opening does not grow with the store.
+  /// What the store is when it is made, and must be when it exists (dim 0: whatever it is). An
+  /// empty `path` becomes "<database>-<name>.hnsw", so that opening does not grow with the store.
   IndexOptions index;
   /// The table that holds it.
   std::string name = "vectors";
@@ -45,10 +45,11 @@ struct StoreOptions {
 /// nothing.
 ///
 /// For everything here. Threads: all methods may be called by several threads at once, except the
-/// destructor and moves; functions handed to a method must not use the store. Searches run side by side, writes one after the other; a search sees what
-/// was acknowledged before it began. While writes are unflushed (SyncMode), searches take turns with
-/// them on the one connection. Errors: as those of Index, which has the same methods in the same
-/// words. close() flushes and reports; the destructor flushes, too, and says nothing.
+/// destructor and moves; functions handed to a method must not use the store. Searches run side by
+/// side, writes one after the other; a search sees what was acknowledged before it began. While
+/// writes are unflushed (SyncMode), searches take turns with them on the one connection. Errors: as
+/// those of Index, which has the same methods in the same words. close() flushes and reports; the
+/// destructor flushes, too, and says nothing.
 class VectorStore {
  public:
   /// Opens the store in the database file `path` (":memory:": in memory, with one connection).
@@ -57,7 +58,8 @@ class VectorStore {
   /// as `options.index` says. Cost: reads the schema; nothing grows with the store.
   [[nodiscard]] static Result<VectorStore> open(const std::string& path,
                                                 const StoreOptions& options);
-  /// Opens a store that exists, of `dim` components, for reading and writing: the reverse of save().
+  /// Opens a store that exists, of `dim` components, for reading and writing: the reverse of
+  /// save().
   [[nodiscard]] static Result<VectorStore> load(const std::string& path, int dim);
   /// Opens the index over column `column` of table `table` in the database file `path`, or builds
   /// and saves it when there is none: the first call reads every row, later ones, in any process,

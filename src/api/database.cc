@@ -199,7 +199,9 @@ std::int64_t Database::last_insert_rowid() const noexcept {
   return impl_->session->connection().last_insert_rowid();
 }
 
-bool Database::in_transaction() const noexcept { return impl_->session->connection().in_transaction(); }
+bool Database::in_transaction() const noexcept {
+  return impl_->session->connection().in_transaction();
+}
 
 std::string_view version() noexcept { return NEARLITE_VERSION; }
 

@@ -85,8 +85,9 @@ Status Index::Impl::run_create(api::Session& session, std::string_view name, std
 Result<std::string> Index::Impl::create_over_sql(std::string_view name, const Content& content,
                                                  const IndexOptions& options) {
   NEARLITE_ASSIGN(const std::string settings, settings_sql(name, options));
-  return "CREATE VIRTUAL TABLE " + sqlite::quote_identifier(name) + " USING hnsw(content=" +
-         quote_text(content.table) + ", content_rowid=" + quote_text(content.rowid) +
+  return "CREATE VIRTUAL TABLE " + sqlite::quote_identifier(name) +
+         " USING hnsw(content=" + quote_text(content.table) +
+         ", content_rowid=" + quote_text(content.rowid) +
          ", content_vector=" + quote_text(content.vector) + ", sync=" + quote_text(content.sync) +
          ", dim=" + std::to_string(options.dim) +
          ", metric=" + kMetrics[static_cast<std::size_t>(options.metric)] + settings + ")";

@@ -129,9 +129,9 @@ Result<std::vector<std::vector<Hit>>> Index::search_batch(std::span<const float>
                         "thread_count: 0 or more, got " + std::to_string(thread_count));
   }
   if (queries.size() % width != 0) {
-    return impl_->error(Code::kInvalidArgument,
-                        "queries: expected a multiple of " + std::to_string(width) +
-                            " numbers, got " + std::to_string(queries.size()));
+    return impl_->error(Code::kInvalidArgument, "queries: expected a multiple of " +
+                                                    std::to_string(width) + " numbers, got " +
+                                                    std::to_string(queries.size()));
   }
   NEARLITE_TRY(impl_->check_finite(queries));
   const std::size_t wanted = thread_count != 0 ? static_cast<std::size_t>(thread_count)

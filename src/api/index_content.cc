@@ -6,9 +6,8 @@
 namespace nearlite {
 inline namespace v1 {
 
-Result<Index> Index::create_over(Database& database, std::string_view name,
-                                 const Content& content, const IndexOptions& options,
-                                 const Watch& watch) {
+Result<Index> Index::create_over(Database& database, std::string_view name, const Content& content,
+                                 const IndexOptions& options, const Watch& watch) {
   auto session = database.session();
   if (!session) return Status(Code::kInvalidArgument, "nearlite: the database was moved from");
   NEARLITE_ASSIGN(const std::string sql, Impl::create_over_sql(name, content, options));

@@ -26,7 +26,7 @@ struct Index::Impl {
   std::string filter_table;
   std::string filter_rowid = "rowid";
   SyncMode mode;
-  bool writes = false;  // has unflushed writes of its own, perhaps
+  bool writes = false;                          // has unflushed writes of its own, perhaps
   std::vector<std::unique_ptr<Index>> readers;  // of batch searches
 
   ~Impl();

@@ -8,9 +8,9 @@ inline namespace v1 {
 
 Status Index::Impl::read(const sqlite::StatementUse& row, int index, std::span<float> out) const {
   const bool is_text = row.column_type(index) == SQLITE_TEXT;
-  const Status status = is_text ? api::decode_text(row.column_text(index), out)
-                                : api::decode_blob(static_cast<int>(element),
-                                                   row.column_blob(index), out);
+  const Status status =
+      is_text ? api::decode_text(row.column_text(index), out)
+              : api::decode_blob(static_cast<int>(element), row.column_blob(index), out);
   return status.ok() ? status : error(status.code(), status.message());
 }
 
@@ -28,9 +28,8 @@ Result<bool> Index::contains(std::int64_t id) const {
 Status Index::get(std::int64_t id, std::span<float> out) const {
   if (!impl_) return closed_index();
   if (out.size() != static_cast<std::size_t>(impl_->dim)) {
-    return impl_->error(Code::kInvalidArgument,
-                        "expected room for " + std::to_string(impl_->dim) + " numbers, got " +
-                            std::to_string(out.size()));
+    return impl_->error(Code::kInvalidArgument, "expected room for " + std::to_string(impl_->dim) +
+                                                    " numbers, got " + std::to_string(out.size()));
   }
   NEARLITE_ASSIGN(sqlite::Statement * statement,
                   impl_->session->kept("SELECT " + impl_->vector + " FROM " + impl_->table +
@@ -60,10 +59,10 @@ Status Index::for_each(const RowSink& sink) const {
   if (!impl_) return closed_index();
   if (!sink) return impl_->error(Code::kInvalidArgument, "there is no sink for rows");
   // Not kept: `sink` may use the index, and even this method.
-  NEARLITE_ASSIGN(sqlite::Statement statement,
-                  impl_->session->prepare("SELECT rowid, " + impl_->vector + " FROM " +
-                                          impl_->table + " WHERE " + impl_->vector +
-                                          " IS NOT NULL ORDER BY rowid"));
+  NEARLITE_ASSIGN(
+      sqlite::Statement statement,
+      impl_->session->prepare("SELECT rowid, " + impl_->vector + " FROM " + impl_->table +
+                              " WHERE " + impl_->vector + " IS NOT NULL ORDER BY rowid"));
   std::vector<float> vector(static_cast<std::size_t>(impl_->dim));
   sqlite::StatementUse use = statement.use();
   for (;;) {

@@ -23,9 +23,9 @@ void bind_value(sqlite::StatementUse& use, int index, const Value& value) {
 
 }  // namespace
 
-// The filter comes first, so that its parameters have the first numbers and ours the last. It stands
-// in a query of its own: whatever it says is decided before the search, and k hits come where k rows
-// qualify. The line break ends a comment in it.
+// The filter comes first, so that its parameters have the first numbers and ours the last. It
+// stands in a query of its own: whatever it says is decided before the search, and k hits come
+// where k rows qualify. The line break ends a comment in it.
 std::string Index::Impl::search_sql(Shape shape, const SearchOptions& options) const {
   std::string sql = "SELECT rowid, distance FROM " + table + " WHERE ";
   if (!options.filter.empty()) {
@@ -41,8 +41,8 @@ std::string Index::Impl::search_sql(Shape shape, const SearchOptions& options) c
   return sql;
 }
 
-Status Index::Impl::search(Shape shape, std::span<const float> query, double radius,
-                           std::int64_t k, const SearchOptions& options, const HitSink& take) {
+Status Index::Impl::search(Shape shape, std::span<const float> query, double radius, std::int64_t k,
+                           const SearchOptions& options, const HitSink& take) {
   NEARLITE_TRY(check_vector(query));
   const std::string sql = search_sql(shape, options);
   sqlite::Statement own;
@@ -88,8 +88,7 @@ Result<std::size_t> Index::search(std::span<const float> query, std::span<Hit> h
   if (!impl_) return closed_index();
   std::size_t count = 0;
   NEARLITE_TRY(impl_->search(Impl::Shape::kNearest, query, 0,
-                             static_cast<std::int64_t>(hits.size()), options,
-                             [&](const Hit& hit) {
+                             static_cast<std::int64_t>(hits.size()), options, [&](const Hit& hit) {
                                if (count < hits.size()) hits[count++] = hit;
                                return true;
                              }));

@@ -38,8 +38,7 @@ Status Index::rebuild(const Watch& watch) {
 Status Index::save() {
   if (!impl_) return closed_index();
   NEARLITE_TRY(impl_->session->flush());
-  NEARLITE_ASSIGN(sqlite::Statement * statement,
-                  impl_->session->kept("SELECT hnsw_save(?1)"));
+  NEARLITE_ASSIGN(sqlite::Statement * statement, impl_->session->kept("SELECT hnsw_save(?1)"));
   return api::callers_failure(statement->use().bind_text(1, impl_->name).run());
 }
 
@@ -55,8 +54,7 @@ Status Index::copy_database(const std::string& path, const Watch& watch) {
 
 Result<std::vector<std::string>> Index::check() const {
   if (!impl_) return closed_index();
-  NEARLITE_ASSIGN(sqlite::Statement * statement,
-                  impl_->session->kept("SELECT nearlite_check(?1)"));
+  NEARLITE_ASSIGN(sqlite::Statement * statement, impl_->session->kept("SELECT nearlite_check(?1)"));
   sqlite::StatementUse use = statement->use();
   const auto row = use.bind_text(1, impl_->name).step();
   if (!row.ok()) return api::callers_failure(row.status());

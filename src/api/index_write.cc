@@ -10,15 +10,13 @@ Status Index::Impl::put_one(Verb verb, std::int64_t id, std::span<const float> v
   const auto blob = std::as_bytes(values);
   if (verb == Verb::kUpsert) {
     // Not INSERT OR REPLACE: the other columns of the row stay.
-    NEARLITE_ASSIGN(
-        sqlite::Statement * update,
-        session->kept("UPDATE " + table + " SET " + vector + " = ?2 WHERE rowid = ?1"));
+    NEARLITE_ASSIGN(sqlite::Statement * update,
+                    session->kept("UPDATE " + table + " SET " + vector + " = ?2 WHERE rowid = ?1"));
     NEARLITE_TRY(api::callers_failure(update->use().bind(1, id).bind_blob(2, blob).run()));
     if (session->connection().changes() > 0) return {};
   }
-  NEARLITE_ASSIGN(
-      sqlite::Statement * insert,
-      session->kept("INSERT INTO " + table + "(rowid, " + vector + ") VALUES (?1, ?2)"));
+  NEARLITE_ASSIGN(sqlite::Statement * insert, session->kept("INSERT INTO " + table + "(rowid, " +
+                                                            vector + ") VALUES (?1, ?2)"));
   return api::callers_failure(insert->use().bind(1, id).bind_blob(2, blob).run());
 }
 
@@ -68,9 +66,8 @@ Result<std::size_t> Index::erase(std::span<const std::int64_t> ids) {
   impl_->writes = true;
   NEARLITE_TRY(impl_->session->write(impl_->mode, ids.size(), [&]() -> Status {
     for (const std::int64_t id : ids) {
-      NEARLITE_ASSIGN(
-          sqlite::Statement * statement,
-          impl_->session->kept("DELETE FROM " + impl_->table + " WHERE rowid = ?1"));
+      NEARLITE_ASSIGN(sqlite::Statement * statement,
+                      impl_->session->kept("DELETE FROM " + impl_->table + " WHERE rowid = ?1"));
       NEARLITE_TRY(api::callers_failure(statement->use().bind(1, id).run()));
       if (impl_->session->connection().changes() > 0) ++count;
     }

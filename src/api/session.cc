@@ -13,9 +13,7 @@ constexpr const char* kBeginUnit = "SAVEPOINT nearlite_unit";
 constexpr const char* kReleaseUnit = "RELEASE nearlite_unit";
 constexpr const char* kUndoUnit = "ROLLBACK TO nearlite_unit";
 
-std::string savepoint_name(std::uint64_t number) {
-  return "nearlite_" + std::to_string(number);
-}
+std::string savepoint_name(std::uint64_t number) { return "nearlite_" + std::to_string(number); }
 
 }  // namespace
 
@@ -41,9 +39,7 @@ Result<std::shared_ptr<Session>> Session::open(const std::string& path,
   return std::make_shared<Session>(std::move(connection), options);
 }
 
-Session::~Session() {
-  ignore(flush(), "nobody is left to hear of it; close() reports");
-}
+Session::~Session() { ignore(flush(), "nobody is left to hear of it; close() reports"); }
 
 Result<sqlite::Statement> Session::prepare(std::string_view sql) const {
   auto statement = connection_.prepare_next(sql);

@@ -4,8 +4,8 @@
 //
 // States of the connection:
 //
-//   idle --write(), not due--> holding --flush()--> idle      `holding` = a transaction of ours with
-//   idle --begin()--> user's --end()--> idle                  acknowledged, unflushed writes
+//   idle --write(), not due--> holding --flush()--> idle      `holding` = a transaction of ours
+//   with idle --begin()--> user's --end()--> idle                  acknowledged, unflushed writes
 //
 // The user may also say BEGIN, COMMIT and ROLLBACK in SQL; each method looks at SQLite first and
 // believes it, not what was remembered.
@@ -45,15 +45,15 @@ class Session {
 
   /// Prepares a statement of ours. Messages are SQLite's, without a prefix.
   Result<sqlite::Statement> prepare(std::string_view sql) const;
-  /// The same statement each time; must not be in use while user code runs. For texts of which there
-  /// are few.
+  /// The same statement each time; must not be in use while user code runs. For texts of which
+  /// there are few.
   Result<sqlite::Statement*> kept(const std::string& sql);
   /// Runs a kept statement without parameters.
   Status execute(const std::string& sql);
 
   // ---- Unflushed writes
-  /// Runs `body` as one undoable unit of `op_count` writes, and flushes as `mode` says. A failure of
-  /// either leaves nothing of it; what was pending before stays pending.
+  /// Runs `body` as one undoable unit of `op_count` writes, and flushes as `mode` says. A failure
+  /// of either leaves nothing of it; what was pending before stays pending.
   Status write(const SyncMode& mode, std::uint64_t op_count, const Body& body);
   /// Runs `body` in one transaction that is committed at once, or in the user's.
   Status transact(const Body& body);
@@ -96,8 +96,8 @@ class Session {
   std::vector<std::uint64_t> savepoints_;  // open ones of the transaction `serial_`
 };
 
-/// As users_failure(); where the message is ours and SQLite knows no better than SQLITE_ERROR, it was
-/// the caller's input.
+/// As users_failure(); where the message is ours and SQLite knows no better than SQLITE_ERROR, it
+/// was the caller's input.
 [[nodiscard]] Status callers_failure(const Status& status);
 
 }  // namespace nearlite::api

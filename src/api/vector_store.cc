@@ -62,7 +62,7 @@ Status check_shape(const Index& index, const IndexOptions& expected) {
 }
 
 Result<Content> find_content(Database& database, const std::string& table,
-                                          const std::string& column) {
+                             const std::string& column) {
   NEARLITE_ASSIGN(Statement columns,
                   database.prepare("SELECT name, pk, upper(type), name = ?2 COLLATE NOCASE "
                                    "FROM pragma_table_info(?1)"));

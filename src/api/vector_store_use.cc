@@ -1,4 +1,5 @@
-// VectorStore: what is done with one that is open. Each call finds a connection and lets Index do it.
+// VectorStore: what is done with one that is open. Each call finds a connection and lets Index do
+// it.
 #include "api/vector_store_impl.h"
 
 namespace nearlite {
@@ -49,9 +50,7 @@ std::string_view VectorStore::name() const noexcept {
 }
 int VectorStore::dim() const noexcept { return impl_ ? impl_->dim : 0; }
 Metric VectorStore::metric() const noexcept { return impl_ ? impl_->metric : Metric::kCosine; }
-Element VectorStore::element() const noexcept {
-  return impl_ ? impl_->element : Element::kFloat32;
-}
+Element VectorStore::element() const noexcept { return impl_ ? impl_->element : Element::kFloat32; }
 
 Status VectorStore::insert(std::int64_t id, std::span<const float> vector) {
   if (!impl_) return Impl::closed();
@@ -170,9 +169,9 @@ SyncMode VectorStore::sync_mode() const {
   if (!impl_) return mode;
   // A closed store has the default.
   ignore(impl_->write([&](Index& index) {
-           mode = index.sync_mode();
-           return Status();
-         }),
+    mode = index.sync_mode();
+    return Status();
+  }),
          "closed");
   return mode;
 }
@@ -186,9 +185,9 @@ std::uint64_t VectorStore::pending() const {
   std::uint64_t count = 0;
   if (!impl_) return count;
   ignore(impl_->write([&](Index& index) {
-           count = index.pending();
-           return Status();
-         }),
+    count = index.pending();
+    return Status();
+  }),
          "closed");
   return count;
 }

@@ -19,8 +19,8 @@ void Watching::tell() {
 
 Status Watching::check() {
   if (!should_stop()) return {};
-  return Status(Code::kInterrupted, "nearlite: interrupted after " +
-                                        std::to_string(progress_.done) + " row(s)");
+  return Status(Code::kInterrupted,
+                "nearlite: interrupted after " + std::to_string(progress_.done) + " row(s)");
 }
 
 }  // namespace nearlite::api

@@ -9,15 +9,15 @@
 
 namespace nearlite::api {
 
-/// While it lives, the connection's statements are interrupted when the Watch says so. Threads: that
-/// of the connection.
+/// While it lives, the connection's statements are interrupted when the Watch says so. Threads:
+/// that of the connection.
 class Watching {
  public:
   Watching(const sqlite::OwnedConnection& connection, const Watch& watch, Progress::Phase phase,
            std::uint64_t total)
-      : watch_(watch),
-        progress_{phase, 0, total},
-        scope_(connection, [this] { return should_stop(); }) {}
+      : watch_(watch), progress_{phase, 0, total}, scope_(connection, [this] {
+          return should_stop();
+        }) {}
 
   void advance() noexcept { ++progress_.done; }
   void enter(Progress::Phase phase) noexcept { progress_.phase = phase; }

@@ -1,4 +1,5 @@
-// Where C meets the C++ API: no exception gets out, and the text of a failure is kept for the thread.
+// Where C meets the C++ API: no exception gets out, and the text of a failure is kept for the
+// thread.
 #pragma once
 
 #include <exception>

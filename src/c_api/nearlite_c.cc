@@ -54,8 +54,7 @@ Status store_options(const nearlite_options* given, StoreOptions& options) {
   if (given->size != sizeof(nearlite_options)) {
     return Status(Code::kInvalidArgument,
                   "nearlite: options.size: expected " + std::to_string(sizeof(nearlite_options)) +
-                      ", got " + std::to_string(given->size) +
-                      "; nearlite_options_init() sets it");
+                      ", got " + std::to_string(given->size) + "; nearlite_options_init() sets it");
   }
   if (given->metric < 0 || given->metric > NEARLITE_HAMMING || given->element < 0 ||
       given->element > NEARLITE_BIT) {
@@ -195,8 +194,8 @@ nearlite_code nearlite_store_size(nearlite_store* store, uint64_t* size) noexcep
   });
 }
 
-nearlite_code nearlite_store_insert(nearlite_store* store, const int64_t* ids,
-                                    const float* vectors, size_t count) noexcept {
+nearlite_code nearlite_store_insert(nearlite_store* store, const int64_t* ids, const float* vectors,
+                                    size_t count) noexcept {
   return c_api::guard([&]() -> Status {
     if (store == nullptr || (count != 0 && !c_api::all(ids, vectors)))
       return c_api::missing("store, ids or vectors");
@@ -206,8 +205,8 @@ nearlite_code nearlite_store_insert(nearlite_store* store, const int64_t* ids,
   });
 }
 
-nearlite_code nearlite_store_upsert(nearlite_store* store, const int64_t* ids,
-                                    const float* vectors, size_t count) noexcept {
+nearlite_code nearlite_store_upsert(nearlite_store* store, const int64_t* ids, const float* vectors,
+                                    size_t count) noexcept {
   return c_api::guard([&]() -> Status {
     if (store == nullptr || (count != 0 && !c_api::all(ids, vectors)))
       return c_api::missing("store, ids or vectors");
@@ -227,9 +226,9 @@ nearlite_code nearlite_store_erase(nearlite_store* store, const int64_t* ids, si
   });
 }
 
-nearlite_code nearlite_store_build(nearlite_store* store, nearlite_source source,
-                                   void* source_user, uint64_t total, nearlite_progress progress,
-                                   void* progress_user, uint64_t* added) noexcept {
+nearlite_code nearlite_store_build(nearlite_store* store, nearlite_source source, void* source_user,
+                                   uint64_t total, nearlite_progress progress, void* progress_user,
+                                   uint64_t* added) noexcept {
   return c_api::guard([&]() -> Status {
     if (store == nullptr || source == nullptr) return c_api::missing("store or source");
     const auto rows = [&](std::int64_t& id, std::span<float> vector) -> Result<bool> {
@@ -237,15 +236,13 @@ nearlite_code nearlite_store_build(nearlite_store* store, nearlite_source source
       if (answer >= 0) return answer != 0;
       return Status(Code::kInterrupted, "nearlite: the source of rows gave up");
     };
-    const auto count =
-        store->store.build(rows, total, c_api::watch_of(progress, progress_user));
+    const auto count = store->store.build(rows, total, c_api::watch_of(progress, progress_user));
     if (count.ok() && added != nullptr) *added = *count;
     return count.status();
   });
 }
 
-nearlite_code nearlite_store_contains(nearlite_store* store, int64_t id,
-                                      int32_t* found) noexcept {
+nearlite_code nearlite_store_contains(nearlite_store* store, int64_t id, int32_t* found) noexcept {
   return c_api::guard([&]() -> Status {
     if (!c_api::all(store, found)) return c_api::missing("store or found");
     const auto is_there = store->store.contains(id);
@@ -282,8 +279,8 @@ nearlite_code nearlite_store_search(nearlite_store* store, const float* query, s
     const Status status = c_api::check_k(k, wanted);
     if (!status.ok()) return status;
     const auto answer =
-        store->store.search(std::span(query, static_cast<std::size_t>(store->store.dim())),
-                            wanted, c_api::search_options(options));
+        store->store.search(std::span(query, static_cast<std::size_t>(store->store.dim())), wanted,
+                            c_api::search_options(options));
     if (!answer.ok()) return answer.status();
     c_api::copy(*answer, hits, k);
     *found = answer->size();
@@ -304,8 +301,8 @@ nearlite_code nearlite_store_search_batch(nearlite_store* store, const float* qu
     Status status = c_api::vectors_of(*store, queries, query_count, all);
     if (status.ok()) status = c_api::check_k(k, wanted);
     if (!status.ok()) return status;
-    const auto answers = store->store.search_batch(all, wanted, thread_count,
-                                                   c_api::search_options(options));
+    const auto answers =
+        store->store.search_batch(all, wanted, thread_count, c_api::search_options(options));
     if (!answers.ok()) return answers.status();
     for (std::size_t i = 0; i < answers->size(); ++i) {
       c_api::copy((*answers)[i], hits + i * k, k);

@@ -21,9 +21,8 @@ constexpr int kInstructionsBetweenQuestions = 100;
 
 int ask(void* should_stop) noexcept {
   // guard() turns an exception into a code other than 0, which interrupts too.
-  return guard([&]() -> int {
-    return (*static_cast<const std::function<bool()>*>(should_stop))() ? 1 : 0;
-  });
+  return guard(
+      [&]() -> int { return (*static_cast<const std::function<bool()>*>(should_stop))() ? 1 : 0; });
 }
 
 Status register_extension(sqlite3* db) {
@@ -96,8 +95,7 @@ bool OwnedConnection::is_read_only() const noexcept {
   return sqlite3_db_readonly(handle_, "main") == 1;
 }
 
-InterruptScope::InterruptScope(const OwnedConnection& connection,
-                               std::function<bool()> should_stop)
+InterruptScope::InterruptScope(const OwnedConnection& connection, std::function<bool()> should_stop)
     : db_(connection.handle()), should_stop_(std::move(should_stop)) {
   sqlite3_progress_handler(db_, kInstructionsBetweenQuestions, c_callback<&ask>(), &should_stop_);
 }

@@ -160,17 +160,34 @@ TEST_F(StoreTest, ClosedAndMovedFromAnswerSo) {
     const auto hit = [](const Hit& /*hit*/) { return true; };
     const auto use = [](Database& /*database*/) { return Status(); };
     const Floats v = vector_of(1);
-    for (const Status& status :
-         {one->insert(1, v), one->insert(range(1, 1), v), one->upsert(1, v),
-          one->upsert(range(1, 1), v), one->erase(1).status(), one->erase(range(1, 1)).status(),
-          one->build(source_of(1, 1), 0, {}).status(), one->contains(1).status(), one->get(1, out),
-          one->get(1).status(), one->size().status(), one->for_each(row),
-          one->search(v, hits, {}).status(), one->search(v, 1, {}).status(),
-          one->search_batch(v, 1, 1, {}).status(), one->search_range(v, 1, {}).status(),
-          one->search_each(v, {}, hit), one->set_sync_mode({}), one->flush(), one->close(),
-          one->save(path, {}), one->optimize({}), one->compact({}), one->repair({}),
-          one->rebuild({}), one->stats().status(), one->check().status(),
-          one->with_database(use)}) {
+    for (const Status& status : {one->insert(1, v),
+                                 one->insert(range(1, 1), v),
+                                 one->upsert(1, v),
+                                 one->upsert(range(1, 1), v),
+                                 one->erase(1).status(),
+                                 one->erase(range(1, 1)).status(),
+                                 one->build(source_of(1, 1), 0, {}).status(),
+                                 one->contains(1).status(),
+                                 one->get(1, out),
+                                 one->get(1).status(),
+                                 one->size().status(),
+                                 one->for_each(row),
+                                 one->search(v, hits, {}).status(),
+                                 one->search(v, 1, {}).status(),
+                                 one->search_batch(v, 1, 1, {}).status(),
+                                 one->search_range(v, 1, {}).status(),
+                                 one->search_each(v, {}, hit),
+                                 one->set_sync_mode({}),
+                                 one->flush(),
+                                 one->close(),
+                                 one->save(path, {}),
+                                 one->optimize({}),
+                                 one->compact({}),
+                                 one->repair({}),
+                                 one->rebuild({}),
+                                 one->stats().status(),
+                                 one->check().status(),
+                                 one->with_database(use)}) {
       EXPECT_EQ(status.code(), Code::kInvalidArgument);
       EXPECT_EQ(status.message(), "nearlite: the vector store is closed");
     }

@@ -55,8 +55,8 @@ int run_writer(const std::string& folder, const std::string& mode, std::int64_t 
   for (;;) sleep_microseconds(1000);
 }
 
-// Answers as another process would, first thing: exit code 0 when the graph was loaded from the side
-// file and not built again.
+// Answers as another process would, first thing: exit code 0 when the graph was loaded from the
+// side file and not built again.
 int run_reader(const std::string& folder, std::int64_t wanted) {
   auto store = VectorStore::load(folder + "/store.db", 8);
   if (!store.ok()) return 3;
@@ -75,8 +75,8 @@ class SyncTest : public testing::Test {
   // Runs the child until it is done, or for `microseconds`, and kills it.
   void write_and_kill(const std::string& mode, std::int64_t limit, std::int64_t flush_every,
                       unsigned long microseconds = 0) {
-    const pid_t child = spawn_self({"--writer", folder.path(), mode, std::to_string(limit),
-                                    std::to_string(flush_every)});
+    const pid_t child = spawn_self(
+        {"--writer", folder.path(), mode, std::to_string(limit), std::to_string(flush_every)});
     int code = 0;
     if (microseconds != 0) sleep_microseconds(microseconds);
     while (microseconds == 0 && page->is_done == 0) {

@@ -445,16 +445,33 @@ void expect_closed(Index& index) {
   const auto row = [](std::int64_t /*id*/, std::span<const float> /*vector*/) { return true; };
   const auto hit = [](const Hit& /*hit*/) { return true; };
   std::int64_t next = 0;
-  for (const Status& status :
-       {index.insert(1, v), index.insert(Ids{1}, v), index.upsert(1, v), index.upsert(Ids{1}, v),
-        index.erase(1).status(), index.erase(Ids{1}).status(),
-        index.build(count_to(1, next), 0, {}).status(), index.contains(1).status(),
-        index.get(1, out), index.get(1).status(), index.size().status(), index.for_each(row),
-        index.search(v, hits, {}).status(), index.search(v, 1, {}).status(),
-        index.search_batch(v, 1, 1, {}).status(), index.search_range(v, 1, {}).status(),
-        index.search_each(v, {}, hit), index.set_sync_mode({}), index.flush(), index.close(),
-        index.optimize({}), index.compact({}), index.repair({}), index.rebuild({}), index.save(),
-        index.stats().status(), index.check().status()}) {
+  for (const Status& status : {index.insert(1, v),
+                               index.insert(Ids{1}, v),
+                               index.upsert(1, v),
+                               index.upsert(Ids{1}, v),
+                               index.erase(1).status(),
+                               index.erase(Ids{1}).status(),
+                               index.build(count_to(1, next), 0, {}).status(),
+                               index.contains(1).status(),
+                               index.get(1, out),
+                               index.get(1).status(),
+                               index.size().status(),
+                               index.for_each(row),
+                               index.search(v, hits, {}).status(),
+                               index.search(v, 1, {}).status(),
+                               index.search_batch(v, 1, 1, {}).status(),
+                               index.search_range(v, 1, {}).status(),
+                               index.search_each(v, {}, hit),
+                               index.set_sync_mode({}),
+                               index.flush(),
+                               index.close(),
+                               index.optimize({}),
+                               index.compact({}),
+                               index.repair({}),
+                               index.rebuild({}),
+                               index.save(),
+                               index.stats().status(),
+                               index.check().status()}) {
     EXPECT_EQ(status.code(), Code::kInvalidArgument);
     EXPECT_EQ(status.message(), "nearlite: the index is closed");
   }
