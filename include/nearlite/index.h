@@ -22,7 +22,7 @@ inline namespace v1 {
 /// A table whose rows are indexed in place; see "external content" in docs/sql.md.
 struct Content {
   std::string table;            ///< its name, in the main database
-  std::string rowid = "rowid";  ///< its INTEGER PRIMARY KEY, or "rowid"
+  std::string rowid = {};       ///< its INTEGER PRIMARY KEY; empty: found
   std::string vector;           ///< the column with vectors: float32 blobs or JSON text
   std::string sync = "strict";  ///< "strict" or "log"
 };
@@ -47,10 +47,17 @@ class Index {
                                             const IndexOptions& options);
   /// Makes an index over a table that exists, whose rows stay where they are, and builds it, all in
   /// one transaction. The triggers that keep it in step are made too.
-  /// Cost: reads every row once and links it; see docs/benchmarks.md.
+  ///
+  /// Of `options`, `column` and `columns` are not used; with dim 0 the table tells. Filters speak
+  /// of the columns of the table. Writing through the Index is kInvalidArgument: write to the
+  /// table. Errors: kNotFound for an unknown table or column; kInterrupted when `watch` ended it,
+  /// which leaves nothing. Cost: reads every row once and links it; see docs/benchmarks.md.
   [[nodiscard]] static Result<Index> create_over(Database& database, std::string_view name,
                                                  const Content& content,
                                                  const IndexOptions& options, const Watch& watch);
+  /// Takes in the rows that an index over a table has not taken in yet (SQL's build=deferred), in
+  /// one transaction. Nothing to do: ok.
+  Status finish_build(const Watch& watch);
   /// Opens a table that exists: its first vector column, or `column`. Errors: kNotFound.
   /// Cost: reads the schema and one row; the graph is loaded by the first search.
   [[nodiscard]] static Result<Index> open(Database& database, std::string_view name);

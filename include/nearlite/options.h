@@ -159,6 +159,11 @@ struct IndexStats {
   std::uint64_t saves = 0;         ///< how often it wrote the side file
   std::uint64_t catch_ups = 0;     ///< how often it took in what other connections committed
   std::string last_path;           ///< how the last search was answered: "graph", "exact", …
+  // Of an index over a table of the user's (Content); else empty, 0 and true.
+  std::string content_table = {};
+  std::string content_rowid = {};
+  std::uint64_t content_rows = 0;  ///< rows of the table, with and without a vector
+  bool is_built = true;            ///< false: rows that are not linked yet are scanned by searches
 };
 
 }  // namespace v1

@@ -85,12 +85,19 @@ Status Index::Impl::run_create(api::Session& session, std::string_view name, std
 Result<std::string> Index::Impl::create_over_sql(std::string_view name, const Content& content,
                                                  const IndexOptions& options) {
   NEARLITE_ASSIGN(const std::string settings, settings_sql(name, options));
-  return "CREATE VIRTUAL TABLE " + sqlite::quote_identifier(name) +
-         " USING hnsw(content=" + quote_text(content.table) +
-         ", content_rowid=" + quote_text(content.rowid) +
-         ", content_vector=" + quote_text(content.vector) + ", sync=" + quote_text(content.sync) +
-         ", dim=" + std::to_string(options.dim) +
-         ", metric=" + kMetrics[static_cast<std::size_t>(options.metric)] + settings + ")";
+  std::string sql = "CREATE VIRTUAL TABLE " + sqlite::quote_identifier(name) +
+                    " USING hnsw(content=" + quote_text(content.table);
+  if (!content.rowid.empty()) sql += ", content_rowid=" + quote_text(content.rowid);
+  sql += ", content_vector=" + quote_text(content.vector) + ", sync=" + quote_text(content.sync);
+  // What is left out is told by the table.
+  if (options.dim != 0) sql += ", dim=" + std::to_string(options.dim);
+  if (options.metric != Metric::kCosine) {
+    sql += std::string(", metric=") + kMetrics[static_cast<std::size_t>(options.metric)];
+  }
+  if (options.element != Element::kFloat32) {
+    sql += std::string(", element=") + kElements[static_cast<std::size_t>(options.element)];
+  }
+  return sql + ", build=deferred" + settings + ")";
 }
 
 Status Index::Impl::error(Code code, const std::string& problem) const {
@@ -150,10 +157,17 @@ Result<IndexStats> Index::Impl::stats() const {
   if (json.is_discarded() || !json.contains("indexes")) {
     return error(Code::kInternal, "nearlite_stats is not as expected");
   }
+  IndexStats stats;
+  if (json.contains("content")) {
+    const auto& content = json["content"];
+    stats.content_table = content.value("table", "");
+    stats.content_rowid = content.value("rowid", "");
+    stats.content_rows = content.value("rows", std::uint64_t{0});
+    stats.is_built = content.value("built", true);
+  }
   for (const auto& one : json["indexes"]) {
     const std::string called = one.value("column", "");
     if (!column.empty() && called != column) continue;
-    IndexStats stats;
     stats.dim = one.value("dim", 0);
     stats.metric = static_cast<Metric>(std::max(0, place_of(kMetrics, one.value("metric", ""))));
     stats.element =
@@ -189,7 +203,9 @@ Result<std::unique_ptr<Index::Impl>> Index::Impl::open(std::shared_ptr<api::Sess
   impl->column = stats.column;
   impl->table = sqlite::quote_identifier(impl->name);
   impl->vector = sqlite::quote_identifier(impl->column);
-  impl->filter_table = impl->table;
+  const bool is_own = stats.content_table.empty();
+  impl->filter_table = is_own ? impl->table : sqlite::quote_identifier(stats.content_table);
+  impl->filter_rowid = is_own ? "rowid" : sqlite::quote_identifier(stats.content_rowid);
   impl->dim = stats.dim;
   impl->metric = stats.metric;
   impl->element = stats.element;

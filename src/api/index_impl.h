@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/session.h"
+#include "api/watching.h"
 #include "nearlite/index.h"
 
 namespace nearlite {
@@ -44,6 +45,9 @@ struct Index::Impl {
   /// REQUIRES: vectors.size() is a multiple of dim.
   [[nodiscard]] Status check_finite(std::span<const float> vectors) const;
   [[nodiscard]] Status check_batch(std::size_t id_count, std::span<const float> vectors) const;
+
+  // ---- index_content.cc
+  Status build_content(api::Watching& watching);
 
   // ---- index_write.cc
   enum class Verb { kInsert, kUpsert };

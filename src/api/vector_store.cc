@@ -61,35 +61,6 @@ Status check_shape(const Index& index, const IndexOptions& expected) {
   return {};
 }
 
-Result<Content> find_content(Database& database, const std::string& table,
-                             const std::string& column) {
-  NEARLITE_ASSIGN(Statement columns,
-                  database.prepare("SELECT name, pk, upper(type), name = ?2 COLLATE NOCASE "
-                                   "FROM pragma_table_info(?1)"));
-  columns.bind_text(1, table).bind_text(2, column);
-  Content content;
-  content.table = table;
-  int key_count = 0;
-  bool is_integer = false;
-  bool has_table = false;
-  for (;;) {
-    NEARLITE_ASSIGN(const bool has_row, columns.step());
-    if (!has_row) break;
-    has_table = true;
-    if (columns.column_int64(3) != 0) content.vector = columns.column_text(0);
-    if (columns.column_int64(1) == 0) continue;
-    ++key_count;
-    is_integer = columns.column_text(2) == "INTEGER";
-    content.rowid = columns.column_text(0);
-  }
-  if (key_count != 1 || !is_integer) content.rowid = "rowid";
-  if (!has_table) return Status(Code::kNotFound, "nearlite: no table called " + table);
-  if (content.vector.empty()) {
-    return Status(Code::kNotFound, "nearlite: " + table + ": no column called " + column);
-  }
-  return content;
-}
-
 }  // namespace
 
 Status VectorStore::Impl::attach(Database opened, Index index) {
@@ -149,13 +120,16 @@ Result<VectorStore> VectorStore::get_or_build(const std::string& path, const std
   NEARLITE_ASSIGN(Database database, open_database(path, options, /*may_create=*/false));
   auto found = Index::open(database, chosen.name);
   if (!found.ok() && found.status().code() == Code::kNotFound && !options.read_only) {
-    NEARLITE_ASSIGN(const Content content, find_content(database, table, column));
+    Content content;
+    content.table = table;
+    content.vector = column;
     IndexOptions index = options.index;
     if (index.path.empty()) index.path = side_file_name(path, chosen.name);
     found = Index::create_over(database, chosen.name, content, index, watch);
     if (found.ok()) NEARLITE_TRY(found->save());
   }
   if (!found.ok()) return found.status();
+  if (!options.read_only) NEARLITE_TRY(found->finish_build(watch));
   NEARLITE_TRY(check_shape(*found, options.index));
   auto impl = std::make_unique<Impl>();
   impl->path = path;

@@ -19,7 +19,11 @@ class Watching {
           return should_stop();
         }) {}
 
-  void advance() noexcept { ++progress_.done; }
+  void expect(std::uint64_t total) noexcept { progress_.total = total; }
+  void advance(std::uint64_t count = 1) noexcept {
+    progress_.done += count;
+    if (progress_.total != 0 && progress_.done > progress_.total) progress_.done = progress_.total;
+  }
   void enter(Progress::Phase phase) noexcept { progress_.phase = phase; }
   /// Tells the state at once, whenever the last time was.
   void tell();
