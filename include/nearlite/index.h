@@ -122,9 +122,9 @@ class Index {
   /// one snapshot, on `thread_count` threads (0: one per processor).
   ///
   /// Each thread has a read-only connection of its own, kept until close(). In memory, inside a
-  /// transaction and while writes are unflushed, one thread does it all on this connection. Errors:
-  /// the first failure; kBusy when other connections commit so often that no snapshot can be
-  /// shared.
+  /// transaction and while writes are unflushed, one thread does it all on this connection. Where
+  /// others commit without a pause, the writer's lock is taken for a moment. Errors: the first
+  /// failure; kBusy when a snapshot cannot be shared.
   [[nodiscard]] Result<std::vector<std::vector<Hit>>> search_batch(
       std::span<const float> queries, std::int64_t k, int thread_count,
       const SearchOptions& options) const;

@@ -3,7 +3,8 @@
 // SQLite gives a connection to one thread at a time, and cannot hand a snapshot from one connection
 // to another. So each thread has a connection, all begin to read, and if nobody has committed
 // between the first and the last of these beginnings (PRAGMA data_version of this connection, which
-// reads nothing meanwhile, has not moved), all see the same.
+// reads nothing meanwhile, has not moved), all see the same. Where that never comes true, the
+// writer's lock is taken for the length of the beginnings.
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -14,7 +15,7 @@
 namespace nearlite {
 inline namespace v1 {
 namespace {
-constexpr int kSnapshotAttemptsMax = 100;
+constexpr int kAttemptsMax = 10;
 }
 
 Result<std::int64_t> Index::Impl::data_version() {
@@ -45,16 +46,20 @@ void Index::Impl::end_snapshot(std::size_t reader_count) noexcept {
   }
 }
 
+Status Index::Impl::begin_readers(std::size_t reader_count) {
+  for (std::size_t i = 0; i < reader_count; ++i) {
+    api::Session& reader = *readers[i]->impl_->session;
+    NEARLITE_TRY(reader.execute("BEGIN"));
+    // The transaction gets its snapshot with its first read.
+    NEARLITE_TRY(reader.execute("SELECT count(*) FROM sqlite_schema"));
+  }
+  return {};
+}
+
 Status Index::Impl::share_snapshot(std::size_t reader_count) {
-  for (int attempt = 0; attempt < kSnapshotAttemptsMax; ++attempt) {
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     NEARLITE_ASSIGN(const std::int64_t before, data_version());
-    Status status;
-    for (std::size_t i = 0; i < reader_count && status.ok(); ++i) {
-      api::Session& reader = *readers[i]->impl_->session;
-      status = reader.execute("BEGIN");
-      // The transaction gets its snapshot with its first read.
-      if (status.ok()) status = reader.execute("SELECT count(*) FROM sqlite_schema");
-    }
+    const Status status = begin_readers(reader_count);
     if (status.ok()) {
       NEARLITE_ASSIGN(const std::int64_t after, data_version());
       if (before == after) return {};
@@ -62,9 +67,16 @@ Status Index::Impl::share_snapshot(std::size_t reader_count) {
     end_snapshot(reader_count);
     NEARLITE_TRY(status);
   }
-  return error(Code::kBusy, "no snapshot could be shared in " +
-                                std::to_string(kSnapshotAttemptsMax) +
-                                " attempts: other connections commit without a pause");
+  if (session->connection().is_read_only()) {
+    return error(Code::kBusy, "no snapshot could be shared in " + std::to_string(kAttemptsMax) +
+                                  " attempts: other connections commit without a pause");
+  }
+  // Others commit without a pause: hold them up for a moment.
+  NEARLITE_TRY(session->execute("BEGIN IMMEDIATE"));
+  const Status status = begin_readers(reader_count);
+  ignore(session->execute("ROLLBACK"), "nothing was written");
+  if (!status.ok()) end_snapshot(reader_count);
+  return status;
 }
 
 Result<Index::Impl::Answers> Index::Impl::batch_alone(std::span<const float> queries,

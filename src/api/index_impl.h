@@ -73,6 +73,7 @@ struct Index::Impl {
   Result<Answers> batch_together(std::span<const float> queries, std::int64_t k,
                                  std::size_t thread_count, const SearchOptions& options);
   Status add_readers(std::size_t count);
+  Status begin_readers(std::size_t reader_count);
   Status share_snapshot(std::size_t reader_count);
   void end_snapshot(std::size_t reader_count) noexcept;
   Result<std::int64_t> data_version();

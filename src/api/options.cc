@@ -1,3 +1,4 @@
+// The presets of IndexOptions.
 #include "nearlite/options.h"
 
 namespace nearlite {

@@ -49,7 +49,8 @@ struct VectorStore::Impl {
   std::unique_ptr<Index> batch;  // GUARDED BY batch_mutex; has its own connections
 
   Status attach(Database opened, Index index);
-  Result<std::unique_ptr<Index>> open_reader() const;
+  /// A batch of queries may need the writer's lock for a moment, and writes nothing.
+  Result<std::unique_ptr<Index>> open_reader(bool may_lock) const;
   Result<std::unique_ptr<Index>> borrow();
   void give_back(std::unique_ptr<Index> reader) noexcept;
   Status copy_to(const std::string& target, const Watch& watch);

@@ -5,9 +5,9 @@
 namespace nearlite {
 inline namespace v1 {
 
-Result<std::unique_ptr<Index>> VectorStore::Impl::open_reader() const {
+Result<std::unique_ptr<Index>> VectorStore::Impl::open_reader(bool may_lock) const {
   OpenOptions open;
-  open.read_only = true;
+  open.read_only = !may_lock || options.read_only;
   open.busy_timeout = options.busy_timeout;
   NEARLITE_ASSIGN(Database reader, Database::open(path, open));
   NEARLITE_ASSIGN(Index index, Index::open(reader, name));
@@ -25,7 +25,7 @@ Result<std::unique_ptr<Index>> VectorStore::Impl::borrow() {
     }
     ++made_count;
   }
-  auto reader = open_reader();
+  auto reader = open_reader(/*may_lock=*/false);
   if (!reader.ok()) give_back(nullptr);
   return reader;
 }
@@ -141,7 +141,7 @@ Result<std::vector<std::vector<Hit>>> VectorStore::search_batch(
   if (impl_->is_closed) return Impl::closed();
   const std::lock_guard lock(impl_->batch_mutex);
   if (!impl_->batch) {
-    NEARLITE_ASSIGN(impl_->batch, impl_->open_reader());
+    NEARLITE_ASSIGN(impl_->batch, impl_->open_reader(/*may_lock=*/true));
   }
   return ask(*impl_->batch);
 }

@@ -1,5 +1,7 @@
 """Compiles and runs the blocks of docs/cpp.md, and compares what they print.
 
+Also the fragment in the head of nearlite.h (the program there is tests/install/consumer_test.py's).
+
 The cpp blocks are one program: lines with #include go to its top, everything else into main(), one
 block after the other. A c block is a program of its own. The text blocks after them, together, are
 what they print.
@@ -15,6 +17,8 @@ from pathlib import Path
 
 SOURCE = Path(os.environ["NEARLITE_SOURCE_DIR"])
 BUILD = Path(os.environ["NEARLITE_BUILD_DIR"])
+CPP = ["g++", "-std=c++20"]
+CPP_LIBRARIES = [str(BUILD / "libnearlite.a"), "-lsqlite3", "-lxxhash", "-pthread"]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 
 
@@ -55,8 +59,11 @@ def run(*command, **options):
 
 
 class CppTest(unittest.TestCase):
-    def check(self, language, compiler, libraries):
+    def check_document(self, language, compiler, libraries):
         code, expected = programs((SOURCE / "docs/cpp.md").read_text())[language]
+        self.check(code, expected, language, compiler, libraries)
+
+    def check(self, code, expected, language, compiler, libraries):
         self.assertIn("nearlite", code)
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / f"main.{language}"
@@ -68,11 +75,19 @@ class CppTest(unittest.TestCase):
             self.assertEqual(run(program, cwd=folder, env=environment), expected)
 
     def test_cpp_blocks(self):
-        libraries = [str(BUILD / "libnearlite.a"), "-lsqlite3", "-lxxhash", "-pthread"]
-        self.check("cpp", ["g++", "-std=c++20"], libraries)
+        self.check_document("cpp", CPP, CPP_LIBRARIES)
 
     def test_c_block(self):
-        self.check("c", ["gcc", "-std=c99", "-pedantic"], [f"-L{BUILD}", "-l:libnearlite.so"])
+        libraries = [f"-L{BUILD}", "-l:libnearlite.so"]
+        self.check_document("c", ["gcc", "-std=c99", "-pedantic"], libraries)
+
+    def test_head_of_the_header(self):
+        text = re.sub("^/// ?", "", (SOURCE / "include/nearlite/nearlite.h").read_text(),
+                      flags=re.MULTILINE)  # fmt: skip
+        fragment = blocks(text)[1][1]
+        code = "#include <nearlite/nearlite.h>\nint main() {\n" + fragment
+        code += "return status.ok() && hits.size() == 1 ? 0 : 1;\n}\n"
+        self.check(code, "", "cpp", CPP, CPP_LIBRARIES)
 
 
 if __name__ == "__main__":

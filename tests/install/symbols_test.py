@@ -33,7 +33,8 @@ class SymbolsTest(unittest.TestCase):
 
     def test_the_c_library_exports_what_its_header_declares(self):
         with open(HEADER, encoding="utf-8") as file:
-            declared = re.findall(r"^NEARLITE_C_API .*?\b(nearlite_\w+)\(", file.read(), re.MULTILINE)
+            text = file.read()
+        declared = re.findall(r"^NEARLITE_C_API .*?\b(nearlite_\w+)\(", text, re.MULTILINE)
         exported = [line.split()[-1] for line in lines("nm", "-D", "--defined-only", C_LIBRARY)]
         self.assertEqual(sorted(exported), sorted(declared))
 
