@@ -127,10 +127,11 @@ struct Progress {
 };
 
 /// Watches long work and may end it. Work that is ended fails with kInterrupted and leaves the
-/// database as it was before.
+/// database as it was before; inside a Transaction SQLite may roll back the whole of it, which
+/// Transaction::is_open() tells.
 ///
-/// Threads: `on_progress` is called in the thread that works, about ten times a second, and must
-/// not use the connection at work; `stop` may be requested from any thread.
+/// Threads: `on_progress` is called in the thread that works, about ten times a second, must not
+/// use the connection at work, and must not throw; `stop` may be requested from any thread.
 struct Watch {
   std::function<bool(const Progress&)> on_progress = {};  ///< false: stop
   std::stop_token stop = {};

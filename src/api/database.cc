@@ -146,7 +146,11 @@ std::span<const std::byte> Statement::column_blob(int index) const noexcept {
 }
 
 struct Database::Impl {
+  explicit Impl(std::shared_ptr<api::Session> opened)
+      : session(std::move(opened)), connection(session->connection()) {}
+
   std::shared_ptr<api::Session> session;
+  sqlite::OwnedConnection& connection;
 };
 
 Database::Database(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -155,9 +159,8 @@ Database::Database(Database&& other) noexcept = default;
 Database& Database::operator=(Database&& other) noexcept = default;
 
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  NEARLITE_ASSIGN(impl->session, api::Session::open(path, options));
-  return Database(std::move(impl));
+  NEARLITE_ASSIGN(auto session, api::Session::open(path, options));
+  return Database(std::make_unique<Impl>(std::move(session)));
 }
 
 std::shared_ptr<api::Session> Database::session() const noexcept {
@@ -189,19 +192,17 @@ Result<Statement> Database::prepare(std::string_view sql) {
 
 Result<Statement> Database::prepare_next(std::string_view& script) {
   auto impl = std::make_unique<Statement::Impl>();
-  NEARLITE_ASSIGN(impl->statement, impl_->session->connection().prepare_next(script));
+  NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(script));
   return Statement(std::move(impl));
 }
 
-std::int64_t Database::changes() const noexcept { return impl_->session->connection().changes(); }
+std::int64_t Database::changes() const noexcept { return impl_->connection.changes(); }
 
 std::int64_t Database::last_insert_rowid() const noexcept {
-  return impl_->session->connection().last_insert_rowid();
+  return impl_->connection.last_insert_rowid();
 }
 
-bool Database::in_transaction() const noexcept {
-  return impl_->session->connection().in_transaction();
-}
+bool Database::in_transaction() const noexcept { return impl_->connection.in_transaction(); }
 
 std::string_view version() noexcept { return NEARLITE_VERSION; }
 

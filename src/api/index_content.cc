@@ -56,6 +56,10 @@ Result<Index> Index::create_over(Database& database, std::string_view name, cons
   watching.tell();
   NEARLITE_TRY(session->transact([&]() -> Status {
     NEARLITE_TRY(watching.check());
+    NEARLITE_ASSIGN(const bool is_there, Impl::exists(*session, name));
+    if (is_there) {
+      return Status(Code::kConstraint, "nearlite: there is an index " + std::string(name));
+    }
     NEARLITE_TRY(Impl::run_create(*session, name, sql));
     NEARLITE_ASSIGN(auto impl, Impl::open(session, name, ""));
     return impl->build_content(watching);

@@ -127,6 +127,8 @@ Result<VectorStore> VectorStore::get_or_build(const std::string& path, const std
     if (index.path.empty()) index.path = side_file_name(path, chosen.name);
     found = Index::create_over(database, chosen.name, content, index, watch);
     if (found.ok()) NEARLITE_TRY(found->save());
+    // Another process was faster.
+    if (found.status().code() == Code::kConstraint) found = Index::open(database, chosen.name);
   }
   if (!found.ok()) return found.status();
   if (!options.read_only) NEARLITE_TRY(found->finish_build(watch));

@@ -5,7 +5,7 @@
 
 #include <atomic>
 #include <cstdio>
-#include <filesystem>
+#include <thread>
 
 #include "library/store.h"
 #include "support/process.h"
@@ -155,6 +155,31 @@ TEST_F(ContentTest, AKilledBuildLeavesNothing) {
   EXPECT_EQ(wait_for(child), -SIGKILL);
   expect_untouched();
   EXPECT_EQ(take(take(get_or_build(folder.path(), {})).search(vector_of(9), 1, {}))[0].id, 9);
+}
+
+TEST_F(ContentTest, TwoAtOnceBuildOnce) {
+  std::atomic<int> built = 0;
+  const auto build = [&] {
+    StoreOptions options = documents_options();
+    options.busy_timeout = std::chrono::minutes(2);  // the second waits for the first
+    Watch watch;
+    watch.on_progress = [&](const Progress& progress) {
+      if (progress.phase == Progress::Phase::kFinishing && progress.done > 0) built = built + 1;
+      return true;
+    };
+    auto store =
+        VectorStore::get_or_build(folder.file("app.db"), "documents", "embedding", options, watch);
+    EXPECT_TRUE(store.ok()) << store.status().message();
+    if (store.ok()) {
+      EXPECT_EQ(take(store->search(vector_of(3), 1, {}))[0].id, 3);
+    }
+  };
+  std::thread first(build);
+  std::thread second(build);
+  first.join();
+  second.join();
+  EXPECT_GE(built, 1);
+  EXPECT_EQ(number("SELECT count(*) FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL%'"), 1);
 }
 
 TEST_F(ContentTest, FinishesWhatWasLeftToLater) {

@@ -287,6 +287,23 @@ TEST_F(IndexTest, BuildsFromASourceAndTellsHowFar) {
   EXPECT_EQ(told.back().total, 500U);
 }
 
+TEST_F(IndexTest, BuildsFromATableOfTheSameDatabase) {
+  ASSERT_TRUE(db.execute("CREATE TABLE points(id INTEGER PRIMARY KEY, v BLOB);"
+                         "INSERT INTO points VALUES (4, vec_f32('[4, 0]')), (7, vec_f32('[7, 0]'))")
+                  .ok());
+  Statement points = take(db.prepare("SELECT id, v FROM points"));
+  const auto source = [&](std::int64_t& id, std::span<float> vector) -> Result<bool> {
+    const auto row = points.step();
+    if (!row.ok() || !*row) return row;
+    id = points.column_int64(0);
+    const auto bytes = points.column_blob(1);
+    std::copy(bytes.begin(), bytes.end(), std::as_writable_bytes(vector).begin());
+    return true;
+  };
+  EXPECT_EQ(take(index.build(source, 0, {})), 2U);
+  EXPECT_EQ(nearest({0, 0}, 9), (Ids{4, 7}));
+}
+
 TEST_F(IndexTest, AnInterruptedBuildLeavesNothing) {
   fill(3);
   for (const int when : {0, 1, 2, 3}) {
