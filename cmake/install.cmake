@@ -1,4 +1,5 @@
-# `cmake --install`: the extension, the command, the static library with its headers, and the two
+# `cmake --install`: the extension, the command with its manual page and
+# completions, the static library with its headers, and the two
 # descriptions consumers look for (nearlite-config.cmake, nearlite.pc).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -10,6 +11,14 @@ install(TARGETS nearlite_static EXPORT nearlite-targets
   FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 if(TARGET nearlite_cli)
   install(TARGETS nearlite_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${PROJECT_BINARY_DIR}/nearlite.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  # Where each shell looks by itself.
+  install(FILES ${PROJECT_BINARY_DIR}/nearlite.bash RENAME nearlite
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${PROJECT_BINARY_DIR}/_nearlite
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${PROJECT_BINARY_DIR}/nearlite.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
 install(EXPORT nearlite-targets NAMESPACE nearlite:: DESTINATION ${package_dir})
 

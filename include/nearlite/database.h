@@ -13,10 +13,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nearlite/status.h"
 
@@ -142,10 +144,28 @@ class Database {
   /// Says whether a transaction is open: begun and neither committed nor rolled back.
   [[nodiscard]] bool in_transaction() const noexcept;
 
+  /// Makes the statements that run now fail with kInterrupted; without one nothing happens.
+  ///
+  /// Threads: any, and signal handlers too, while the Database lives and does not move.
+  void interrupt() const noexcept;
+
+  /// Gives SQL the function `get_embedding(text)`, which asks `function` for the text's vector and
+  /// returns it as a float32 blob; NULL for NULL.
+  ///
+  /// Without this call there is no such function. Triggers, views and other parts of a schema
+  /// cannot call it. A later call replaces `function`, an empty one takes the SQL function away.
+  /// Ownership: `function` is kept until then, or until the connection is closed. Errors of
+  /// `function` become those of the statement; kBusy while statements run.
+  Status register_embedding(std::function<Result<std::vector<float>>(std::string_view)> function);
+
  private:
   struct Impl;
   explicit Database(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Says whether `sql` ends with a whole statement: with a semicolon that is not inside a string, a
+/// comment or the body of a trigger. For shells, which ask for more lines until it does.
+[[nodiscard]] bool is_complete_statement(std::string_view sql);
 
 }  // namespace nearlite

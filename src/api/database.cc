@@ -9,6 +9,7 @@
 
 #include "base/try.h"
 #include "nearlite/nearlite.h"
+#include "sqlite/embedding_function.h"
 #include "sqlite/handles.h"
 #include "sqlite/open.h"
 
@@ -205,6 +206,15 @@ std::int64_t Database::last_insert_rowid() const noexcept {
 }
 
 bool Database::in_transaction() const noexcept { return impl_->connection.in_transaction(); }
+
+void Database::interrupt() const noexcept { impl_->connection.interrupt(); }
+
+Status Database::register_embedding(
+    std::function<Result<std::vector<float>>(std::string_view)> function) {
+  return sqlite::register_embedding_function(impl_->connection.handle(), std::move(function));
+}
+
+bool is_complete_statement(std::string_view sql) { return sqlite::is_complete_statement(sql); }
 
 std::string_view version() noexcept { return NEARLITE_VERSION; }
 

@@ -46,6 +46,8 @@ class OwnedConnection {
   [[nodiscard]] std::int64_t changes() const noexcept;
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
   [[nodiscard]] bool in_transaction() const noexcept;
+  /// Threads: any.
+  void interrupt() const noexcept;
 
  private:
   sqlite3* handle_ = nullptr;
@@ -55,6 +57,9 @@ class OwnedConnection {
 [[nodiscard]] int column_count(const Statement& statement) noexcept;
 [[nodiscard]] std::string_view column_name(const Statement& statement, int index) noexcept;
 [[nodiscard]] int parameter_count(const Statement& statement) noexcept;
+
+/// Whether `sql` ends with a whole statement (sqlite3_complete).
+[[nodiscard]] bool is_complete_statement(std::string_view sql);
 
 /// The failure of a statement of the user's: its message without the name of ours.
 [[nodiscard]] Status users_failure(const Status& status);
