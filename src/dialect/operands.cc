@@ -109,6 +109,13 @@ std::size_t Operands::name_first(std::size_t last) const {
   return first;
 }
 
+// B'101', ARRAY[1,2,3]: two tokens, one value.
+bool Operands::is_prefixed(std::size_t first) const {
+  return source_.touches(first, first + 1) &&
+         ((source_.is_word(first, "b") && source_.is(first + 1, TokenKind::kString)) ||
+          (source_.is_word(first, "array") && source_.text(first + 1).starts_with("[")));
+}
+
 std::size_t Operands::primary_first(std::size_t last) const {
   for (;;) {
     if (!is_operand_end(last)) return kNone;
@@ -125,11 +132,12 @@ std::size_t Operands::primary_first(std::size_t last) const {
       }
       return kNone;
     }
-    if (source_.is_name(last)) return name_first(last);
-    if (source_.is(last, TokenKind::kString) && last > 0 && source_.is_word(last - 1, "b") &&
-        source_.touches(last - 1, last)) {
-      return last - 1;  // B'101'
+    if (source_.is_name(last) && last > 1 && source_.is_word(last - 1, "over")) {
+      last -= 2;
+      continue;
     }
+    if (last > 0 && is_prefixed(last - 1)) return last - 1;
+    if (source_.is_name(last)) return name_first(last);
     if (!source_.is(last, TokenKind::kClose)) return last;
     const std::size_t open = source_.at(last).partner;
     if (open == last) return kNone;
@@ -168,8 +176,7 @@ std::size_t Operands::primary_last(std::size_t first) const {
       if (source_.is_word(last, "case")) ++depth;
       if (source_.is_word(last, "end") && --depth == 0) break;
     }
-  } else if (source_.is_word(first, "b") && source_.is(first + 1, TokenKind::kString) &&
-             source_.touches(first, first + 1)) {
+  } else if (is_prefixed(first)) {
     last = first + 1;
   } else if (!is_operand_end(first)) {
     return kNone;

@@ -48,6 +48,7 @@ class Operands {
 
  private:
   [[nodiscard]] std::size_t type_last(std::size_t colons) const;
+  [[nodiscard]] bool is_prefixed(std::size_t first) const;
   [[nodiscard]] std::size_t name_first(std::size_t last) const;
   [[nodiscard]] std::size_t call_last(std::size_t last) const;
 

@@ -62,7 +62,9 @@ Status set(Task& task) {
   const bool is_local = source.is_word(at, "local");
   if (is_local || source.is_word(at, "session")) ++at;
   if (!source.is_name(at)) return {};
+  const std::size_t first = at;
   const std::string name = read_name(source, at);
+  const Range place{first, at - 1};
   if (!source.is_symbol(at, "=") && !source.is_word(at, "to")) {
     do_nothing(task, "SET " + name + " has no meaning here");
     return {};
@@ -72,10 +74,9 @@ Status set(Task& task) {
   const Setting* setting = find_setting(name);
   if (setting == nullptr) {
     if (name.starts_with("hnsw.") || name.starts_with("ivfflat.")) {
-      return source.error(Range{at - 2, source.size() - 1},
-                          "no setting " + name +
-                              "; there are hnsw.ef_search, hnsw.iterative_scan,"
-                              " hnsw.max_scan_tuples, hnsw.scan_mem_multiplier");
+      return source.error(place, "no setting " + name +
+                                     "; there are hnsw.ef_search, hnsw.iterative_scan,"
+                                     " hnsw.max_scan_tuples, hnsw.scan_mem_multiplier");
     }
     do_nothing(task, "SET " + name + " has no meaning here");
     return {};
