@@ -143,6 +143,20 @@ class Blob {
   std::string context_;
 };
 
+/// Nested INSERTs change last_insert_rowid(); what the user sees is set by SQLite from xUpdate's
+/// result or stays.
+class KeepLastRowid {
+ public:
+  explicit KeepLastRowid(sqlite3* db) : db_(db), rowid_(sqlite3_last_insert_rowid(db)) {}
+  ~KeepLastRowid() { sqlite3_set_last_insert_rowid(db_, rowid_); }
+  KeepLastRowid(const KeepLastRowid&) = delete;
+  KeepLastRowid& operator=(const KeepLastRowid&) = delete;
+
+ private:
+  sqlite3* db_;
+  sqlite3_int64 rowid_;
+};
+
 /// Runs one statement to its end. `context` goes into messages.
 Status execute(sqlite3* db, std::string_view sql, std::string_view context);
 

@@ -26,6 +26,7 @@ class SearchStream {
     std::int64_t limit_hint = -1;          // rows the query will take at most
     std::optional<double> distance_bound;  // rows further away than this do not matter
     std::optional<std::vector<NodeId>> allowed;
+    std::optional<std::vector<RowId>> allowed_rows;  // external content
   };
   Status open(std::shared_ptr<Table> table, std::size_t vector_index, sqlite3_value* query,
               Arguments arguments);
@@ -50,7 +51,7 @@ class SearchStream {
   bool has_k_ = false;
   bool finished_ = false;
   std::size_t batch_size_ = 0;
-  std::unordered_set<NodeId> emitted_;
+  std::unordered_set<RowId> emitted_;
   std::vector<Hit> batch_;
   std::size_t position_ = 0;
 };

@@ -59,8 +59,12 @@ const std::array<SqliteStore::VerbText, SqliteStore::kVerbCount> SqliteStore::kT
 }};
 
 SqliteStore::SqliteStore(sqlite3* db, std::string schema, std::string table, std::string suffix,
-                         const VectorLayout& layout)
-    : db_(db), schema_(std::move(schema)), suffix_(std::move(suffix)), layout_(layout) {
+                         const VectorLayout& layout, Blocks blocks)
+    : db_(db),
+      schema_(std::move(schema)),
+      suffix_(std::move(suffix)),
+      blocks_(blocks),
+      layout_(layout) {
   set_table(std::move(table));
 }
 
@@ -87,6 +91,7 @@ bool SqliteStore::tables_exist() const noexcept {
 
 std::string SqliteStore::name_of(std::string_view kind) const {
   const std::string_view suffix = kind == "config" ? std::string_view() : suffix_;
+  if (kind == "vectors") kind = blocks_kind(blocks_);
   std::string name = table_;
   return name.append("_").append(kind).append(suffix);
 }
