@@ -149,15 +149,19 @@ class Expressions {
     }
   }
 
-  // Casts of operands say nothing new: the functions check what they get.
+  // Casts of operands say nothing new: the functions check what they get. But halfvec rounds, and
+  // only a column is not to be hidden from its index by that.
   void mark_cast_operand(Range range, std::vector<std::size_t>& marked) const {
+    const Range stripped = operands_.strip(range);
+    const bool is_column = find_column(source_, selects_, stripped).column != nullptr;
     for (;;) {
       std::size_t colons = kNone;
       if (!range.empty() && source_.close_of(range.first) == range.last) {
         ++range.first;
         --range.last;
       } else if (operands_.is_cast(range, colons)) {
-        marked.push_back(colons);
+        const bool rounds = equals_ignoring_case(source_.name(colons + 1), "halfvec");
+        if (is_column || !rounds) marked.push_back(colons);
         range.last = colons - 1;
       } else {
         return;

@@ -136,9 +136,10 @@ class Table {
                      type.first == type.last ? "bit text(1)" : "bit text");
       check += "length(" + column + ") = " + count + " AND " + column + " NOT GLOB '*[^01]*')";
     } else {
+      const std::size_t bytes = source_.is_word(type.first, "halfvec") ? 2 : 4;
       check += "CASE typeof(" + column + ") WHEN 'text' THEN json_array_length(" + column +
                ") = " + count + " WHEN 'blob' THEN length(" + column +
-               ") = " + std::to_string(4ULL * dim) + " ELSE " + column + " IS NULL END)";
+               ") = " + std::to_string(bytes * dim) + " ELSE " + column + " IS NULL END)";
     }
     edits_.wrap(source_.at(type.first).begin, source_.at(type.last).end, "", check);
   }

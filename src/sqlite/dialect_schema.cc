@@ -1,15 +1,14 @@
 #include "sqlite/dialect_schema.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.h"
 #include "base/try.h"
 #include "dialect/clauses.h"
 #include "dialect/translate.h"
-#include "sqlite/argument_tokens.h"
 #include "sqlite/arguments.h"
 #include "sqlite/boundary.h"
+#include "sqlite/content_schema.h"
 #include "sqlite/handles.h"
 #include "sqlite/read_scope.h"
 
@@ -24,37 +23,10 @@ using dialect::TableInfo;
 // What CREATE VIRTUAL TABLE … USING hnsw(…) says.
 struct Definition {
   bool is_hnsw = false;
-  std::string content;  // of an index over another table's rows
-  std::string content_vector = "embedding";
-  Metric metric = Metric::kCosine;
-  TableOptions options;  // of a table with rows of its own
+  TableOptions options;
+
+  [[nodiscard]] bool has_content() const noexcept { return options.content.has_value(); }
 };
-
-// Arguments are split as SQLite splits them: at commas outside of parentheses.
-std::vector<std::string> split_arguments(const dialect::Source& source, std::size_t open) {
-  std::vector<std::string> arguments;
-  const std::size_t close = source.close_of(open);
-  if (close == dialect::kNone || close == open + 1) return arguments;
-  for (const dialect::Range& range : dialect::split_at_commas(source, {open + 1, close - 1})) {
-    arguments.emplace_back(source.text(range));
-  }
-  return arguments;
-}
-
-// content='items' and the like; false for an argument of another kind.
-bool read_content(const std::string& argument, Definition& definition) {
-  const auto tokens = split_argument(argument);
-  if (!tokens.ok() || tokens->size() < 3 || (*tokens)[1].text != "=") return false;
-  const std::string& value = (*tokens)[2].text;
-  if ((*tokens)[0].is_word("content")) {
-    definition.content = value;
-  } else if ((*tokens)[0].is_word("content_vector")) {
-    definition.content_vector = value;
-  } else if ((*tokens)[0].is_word("metric")) {
-    definition.metric = find_metric(to_lower(value)).value_or(Metric::kCosine);
-  }
-  return true;
-}
 
 Definition read_definition(const std::string& name, const std::string& sql) {
   Definition definition;
@@ -64,9 +36,14 @@ Definition read_definition(const std::string& name, const std::string& sql) {
   while (at < source.size() && !source.has_words(at, {"using", "hnsw"})) ++at;
   if (at >= source.size()) return definition;
   definition.is_hnsw = true;
-  const std::vector<std::string> arguments = split_arguments(source, at + 2);
-  for (const std::string& argument : arguments) read_content(argument, definition);
-  if (!definition.content.empty()) return definition;
+  // Arguments are split as SQLite splits them: at commas outside of parentheses.
+  const std::size_t close = source.close_of(at + 2);
+  std::vector<std::string> arguments;
+  if (close != dialect::kNone && close > at + 3) {
+    for (const dialect::Range& range : dialect::split_at_commas(source, {at + 3, close - 1})) {
+      arguments.emplace_back(source.text(range));
+    }
+  }
   std::vector<const char*> texts;
   for (const std::string& argument : arguments) texts.push_back(argument.c_str());
   auto options = parse_arguments(name, texts);
@@ -84,6 +61,12 @@ std::string reader_of(ElementType type) {
     case ElementType::kFloat32: break;
   }
   return {};
+}
+
+// The same for a column of the user's, of which only the declared type tells.
+std::string reader_of(const std::string& declared_type) {
+  const std::string type = to_lower(declared_type.substr(0, declared_type.find_first_of("( [")));
+  return type == "halfvec" || type == "float16" ? reader_of(ElementType::kFloat16) : std::string();
 }
 
 void add_own_indexes(const TableOptions& options, TableInfo& info) {
@@ -148,19 +131,22 @@ Result<std::optional<DialectSchema::Entry>> DialectSchema::find_entry(std::strin
   return std::optional<Entry>();
 }
 
+// The function pragma_table_xinfo is not used: a table of a stranger's schema could bear its name.
 Status DialectSchema::read_columns(const Entry& entry, TableInfo& info) {
   NEARLITE_ASSIGN(Statement statement,
-                  Statement::prepare(db_, "SELECT name, type, pk FROM pragma_table_xinfo(?1, ?2)",
+                  Statement::prepare(db_,
+                                     "PRAGMA " + quote_identifier(entry.schema) + ".table_xinfo(" +
+                                         quote_identifier(entry.name) + ")",
                                      entry.name, 0));
   StatementUse use = statement.use();
-  use.bind_text(1, entry.name).bind_text(2, entry.schema);
   for (;;) {
     NEARLITE_ASSIGN(const bool row, use.step());
     if (!row) return {};
     ColumnInfo column;
-    column.name = use.column_text(0);
-    column.type = use.column_text(1);
-    column.is_primary_key = use.column_int64(2) != 0;
+    column.name = use.column_text(1);
+    column.type = use.column_text(2);
+    column.is_primary_key = use.column_int64(5) != 0;
+    column.reader = reader_of(column.type);
     info.columns.push_back(std::move(column));
   }
 }
@@ -179,10 +165,27 @@ Status DialectSchema::read_indexes_over(const Entry& entry, TableInfo& info) {
     if (!row) return {};
     const std::string name(use.column_text(0));
     const Definition definition = read_definition(name, std::string(use.column_text(1)));
-    if (!definition.is_hnsw || !equals_ignoring_case(definition.content, entry.name)) continue;
-    info.indexes.push_back(
-        {entry.schema + "." + name, definition.content_vector, definition.metric});
+    if (!definition.has_content()) continue;
+    NEARLITE_TRY(add_index_over(entry, name, *definition.options.content, info));
   }
+}
+
+Status DialectSchema::add_index_over(const Entry& entry, const std::string& name,
+                                     const ContentOptions& content, TableInfo& info) {
+  // A renamed table, or column, has its new name in the triggers only.
+  NEARLITE_ASSIGN(const TriggerState triggers,
+                  read_triggers(db_, {entry.schema, name, content.sync}));
+  const std::string& table = triggers.names ? triggers.names->table : content.table;
+  const std::string& vector = triggers.names ? triggers.names->vector : content.vector;
+  if (!equals_ignoring_case(table, entry.name)) return {};
+  for (ColumnInfo& column : info.columns) {
+    if (!equals_ignoring_case(column.name, vector)) continue;
+    if (content.element) column.reader = reader_of(*content.element);
+    const bool is_bits = content.element == ElementType::kBit;
+    const Metric metric = content.metric.value_or(is_bits ? Metric::kHamming : Metric::kCosine);
+    info.indexes.push_back({entry.schema + "." + name, column.name, metric});
+  }
+  return {};
 }
 
 Result<std::optional<TableInfo>> DialectSchema::find_table(std::string_view schema,
@@ -196,7 +199,7 @@ Result<std::optional<TableInfo>> DialectSchema::find_table(std::string_view sche
   info.rowid_name = find_rowid_name(info);
   if (entry->type == "view") return std::optional(std::move(info));
   const Definition definition = read_definition(entry->name, entry->sql);
-  if (definition.is_hnsw && definition.content.empty()) {
+  if (definition.is_hnsw && !definition.has_content()) {
     add_own_indexes(definition.options, info);
   } else if (!definition.is_hnsw) {
     NEARLITE_TRY(read_indexes_over(*entry, info));
@@ -210,7 +213,7 @@ Result<ObjectKind> DialectSchema::find_object(std::string_view schema, std::stri
   if (entry->type == "index") return ObjectKind::kIndex;
   const Definition definition = read_definition(entry->name, entry->sql);
   if (!definition.is_hnsw) return ObjectKind::kTable;
-  return definition.content.empty() ? ObjectKind::kVectorTable : ObjectKind::kVectorIndex;
+  return definition.has_content() ? ObjectKind::kVectorIndex : ObjectKind::kVectorTable;
 }
 
 bool DialectSchema::in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }

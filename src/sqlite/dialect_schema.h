@@ -11,6 +11,7 @@
 #include "dialect/schema.h"
 #include "nearlite/status.h"
 #include "sqlite/api.h"
+#include "sqlite/table_options.h"
 
 namespace nearlite::sqlite {
 
@@ -34,6 +35,8 @@ class DialectSchema : public dialect::Schema {
   Result<std::optional<Entry>> find_entry(std::string_view schema, std::string_view name);
   Status read_columns(const Entry& entry, dialect::TableInfo& info);
   Status read_indexes_over(const Entry& entry, dialect::TableInfo& info);
+  Status add_index_over(const Entry& entry, const std::string& name, const ContentOptions& content,
+                        dialect::TableInfo& info);
 
   sqlite3* db_;
 };

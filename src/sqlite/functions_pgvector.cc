@@ -13,6 +13,7 @@
 #include "sqlite/table_options.h"
 #include "sqlite/vector_argument.h"
 #include "vector/distance.h"
+#include "vector/element.h"
 #include "vector/parse.h"
 
 namespace nearlite::sqlite {
@@ -25,6 +26,11 @@ const char* name_of_call(sqlite3_context* context) noexcept {
 Status failure(sqlite3_context* context, const std::string& problem) {
   return {Code::kInvalidArgument,
           std::string("nearlite: ") + name_of_call(context) + ": " + problem};
+}
+
+/// Puts the function's name before a plain phrase.
+Status named(sqlite3_context* context, const Status& status) {
+  return status.code() == Code::kInvalidArgument ? failure(context, status.message()) : status;
 }
 
 bool has_null(int count, sqlite3_value** arguments) noexcept {
@@ -55,9 +61,7 @@ Status read_bits(sqlite3_context* context, sqlite3_value* value, std::vector<boo
   }
   VectorValue vector;
   const Status status = read_vector(value, ElementType::kFloat32, vector);
-  if (!status.ok()) {
-    return status.code() == Code::kInvalidArgument ? failure(context, status.message()) : status;
-  }
+  if (!status.ok()) return named(context, status);
   for (const float component : vector.values) bits.push_back(component > 0);
   return {};
 }
@@ -195,6 +199,13 @@ Status check_dim(sqlite3_context* context, std::string_view type, std::size_t di
                               std::to_string(dim));
 }
 
+Status round_to_half(sqlite3_context* context, std::vector<float>& values) {
+  std::vector<std::byte> bytes(vector_bytes(ElementType::kFloat16, values.size()));
+  NEARLITE_TRY(named(context, encode(ElementType::kFloat16, values, bytes.data())));
+  decode(ElementType::kFloat16, bytes.data(), values.size(), values.data());
+  return {};
+}
+
 // vec_cast(v, 'vector' [, dim]): `v`, checked; a text in the shortest form. What ::vector becomes.
 void vec_cast(sqlite3_context* context, int count, sqlite3_value** arguments) noexcept {
   guard(context, [&]() -> Status {
@@ -214,14 +225,14 @@ void vec_cast(sqlite3_context* context, int count, sqlite3_value** arguments) no
     if (type != "vector" && type != "halfvec") {
       return failure(context, "no type " + shown(type) + "; there are vector, halfvec, bit");
     }
-    VectorValue scratch;
-    NEARLITE_ASSIGN(const VectorValue* vector, vector_of(context, arguments, 0, scratch));
-    NEARLITE_TRY(check_dim(context, type, vector->values.size(), dim));
-    if (vector->is_text) {
-      result_text(context, format_vector_json(vector->values));
-    } else {
-      sqlite3_result_value(context, arguments[0]);
-    }
+    const ElementType element = type == "halfvec" ? ElementType::kFloat16 : ElementType::kFloat32;
+    VectorValue vector;
+    const Status status = read_vector(arguments[0], element, vector);
+    if (!status.ok()) return named(context, status);
+    NEARLITE_TRY(check_dim(context, type, vector.values.size(), dim));
+    if (!vector.is_text) return named(context, result_vector(context, element, vector.values));
+    if (element == ElementType::kFloat16) NEARLITE_TRY(round_to_half(context, vector.values));
+    result_text(context, format_vector_json(vector.values));
     return {};
   });
 }
@@ -239,9 +250,7 @@ void sum_step(sqlite3_context* context, int count, sqlite3_value** arguments) no
     if (has_null(count, arguments)) return {};
     VectorValue vector;
     const Status status = read_vector(arguments[0], ElementType::kFloat32, vector);
-    if (!status.ok()) {
-      return status.code() == Code::kInvalidArgument ? failure(context, status.message()) : status;
-    }
+    if (!status.ok()) return named(context, status);
     if (sum->components == nullptr) {
       sum->components = new std::vector<double>(vector.values.size());
     }

@@ -6,6 +6,7 @@
 // are hidden and have names that no column of the user's has: neither * nor a bare name finds them.
 #include <limits>
 #include <memory>
+#include <unordered_set>
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
@@ -32,7 +33,7 @@ struct NearestCursor : sqlite3_vtab_cursor {
   SearchStream stream;
   std::shared_ptr<Table> table;
   std::size_t vector_index = 0;
-  bool has_query = false;
+  std::unordered_set<std::int64_t> seen;  // what the stream has handed out
   Statement rest;
   std::unique_ptr<StatementUse> rest_use;  // goes before `rest`
   bool in_rest = false;
@@ -103,23 +104,34 @@ int x_close(sqlite3_vtab_cursor* cursor) noexcept {
   });
 }
 
-// The rows without a vector; all rows when the query is NULL, for then all distances are.
+// The rows that the search had not: those without a vector, and, of a table that others write,
+// those with something that is no vector. When the query is NULL these are all.
 Status begin_rest(NearestCursor& cursor) {
-  std::string sql = "SELECT rowid FROM " + cursor.table->rows_name();
-  if (cursor.has_query) sql += " WHERE " + Table::node_column(cursor.vector_index) + " IS NULL";
-  sql += " ORDER BY rowid";
-  NEARLITE_ASSIGN(cursor.rest, Statement::prepare(cursor.table->db(), sql, cursor.table->name()));
+  Table& table = *cursor.table;
+  if (table.content() != nullptr) NEARLITE_TRY(table.content()->ready());
+  const std::string rowid = table.source_rowid();
+  NEARLITE_ASSIGN(cursor.rest, Statement::prepare(table.db(),
+                                                  "SELECT " + rowid + " FROM " +
+                                                      table.source_name() + " ORDER BY " + rowid,
+                                                  table.name()));
   cursor.rest_use.reset(new StatementUse(cursor.rest.use()));
   cursor.in_rest = true;
   return {};
 }
 
 Status settle(NearestCursor& cursor) {
-  if (!cursor.in_rest && !cursor.stream.at_end()) return {};
+  if (!cursor.in_rest && !cursor.stream.at_end()) {
+    cursor.seen.insert(cursor.stream.hit().rowid);
+    return {};
+  }
   if (!cursor.in_rest) NEARLITE_TRY(begin_rest(cursor));
-  NEARLITE_ASSIGN(const bool row, cursor.rest_use->step());
-  cursor.is_end = !row;
-  if (!row) cursor.rest_use.reset();
+  for (;;) {
+    NEARLITE_ASSIGN(const bool row, cursor.rest_use->step());
+    cursor.is_end = !row;
+    if (!row) break;
+    if (!cursor.seen.contains(cursor.rest_use->column_int64(0))) return {};
+  }
+  cursor.rest_use.reset();
   return {};
 }
 
@@ -142,7 +154,7 @@ Status open_search(NearestCursor& cursor, Connection& connection, const char* ki
   cursor.scope = ReadScope();
   cursor.in_rest = false;
   cursor.is_end = false;
-  cursor.has_query = sqlite3_value_type(query) != SQLITE_NULL;
+  cursor.seen.clear();
   arguments.ef_search_default = connection.settings().ef_search();
   arguments.is_exact_default = connection.settings().is_exact();
   NEARLITE_ASSIGN(FoundIndex index, find_index(connection, name));

@@ -22,12 +22,12 @@ void expect_refused(std::string_view sql, const std::string& column, const std::
   EXPECT_NE(message.find(word), std::string::npos) << message;
 }
 
-std::string vector_check(const std::string& column, int dim) {
+std::string vector_check(const std::string& column, int dim, int bytes = 4) {
   const std::string name = "\"" + column + "\"";
   return " CONSTRAINT \"" + column + ": expected " + std::to_string(dim) +
          " dimensions\" CHECK (CASE typeof(" + name + ") WHEN 'text' THEN json_array_length(" +
          name + ") = " + std::to_string(dim) + " WHEN 'blob' THEN length(" + name +
-         ") = " + std::to_string(4 * dim) + " ELSE " + name + " IS NULL END)";
+         ") = " + std::to_string(bytes * dim) + " ELSE " + name + " IS NULL END)";
 }
 
 TEST(Definitions, TablesCheckTheLengthOfVectors) {
@@ -35,7 +35,7 @@ TEST(Definitions, TablesCheckTheLengthOfVectors) {
             "CREATE TABLE t (id INTEGER PRIMARY KEY, v vector(3)" + vector_check("v", 3) +
                 " NOT NULL, w vector)");
   EXPECT_EQ(translated("CREATE TABLE IF NOT EXISTS main.t (\"h h\" halfvec(2), b bit(3), c BIT)"),
-            "CREATE TABLE IF NOT EXISTS main.t (\"h h\" halfvec(2)" + vector_check("h h", 2) +
+            "CREATE TABLE IF NOT EXISTS main.t (\"h h\" halfvec(2)" + vector_check("h h", 2, 2) +
                 ", b bit text(3) CONSTRAINT \"b: expected 3 bits\" CHECK (length(\"b\") = 3 AND"
                 " \"b\" NOT GLOB '*[^01]*'), c bit text(1) CONSTRAINT \"c: expected 1 bits\" CHECK"
                 " (length(\"c\") = 1 AND \"c\" NOT GLOB '*[^01]*'))");
