@@ -13,6 +13,7 @@
 #include "sqlite/dialect_schema.h"
 #include "sqlite/handles.h"
 #include "sqlite/open.h"
+#include "sqlite/settings.h"
 
 namespace nearlite {
 
@@ -179,6 +180,7 @@ template <class Action>
 Status for_each_translation(sqlite3* db, std::string_view script, Action action) {
   sqlite::DialectSchema schema(db);
   for (std::size_t at = 0; at < script.size();) {
+    sqlite::forget_local_settings(db);
     NEARLITE_ASSIGN(const Translation next, dialect::translate_next(script, at, schema));
     NEARLITE_TRY(action(next.sql));
   }
@@ -240,11 +242,13 @@ Result<Statement> Database::prepare_next(std::string_view& script, Dialect diale
 }
 
 Result<Translation> Database::translate(std::string_view sql) {
+  sqlite::forget_local_settings(impl_->connection.handle());
   sqlite::DialectSchema schema(impl_->connection.handle());
   return dialect::translate(sql, schema);
 }
 
 Result<Translation> Database::translate_next(std::string_view& script) {
+  sqlite::forget_local_settings(impl_->connection.handle());
   sqlite::DialectSchema schema(impl_->connection.handle());
   std::size_t end = 0;
   auto translation = dialect::translate_next(script, end, schema);

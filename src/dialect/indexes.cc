@@ -162,7 +162,8 @@ class CreateIndex {
     } else {
       name = source_.name(name_.last);
     }
-    const std::string schema = schema_name();
+    std::string schema = schema_name();
+    if (schema.empty() && info->schema != "main") schema = info->schema;  // where its table is
     out_.sql = std::string("CREATE VIRTUAL TABLE ") + (if_not_exists_ ? "IF NOT EXISTS " : "") +
                (schema.empty() ? "" : quote_identifier(schema) + ".") + quote_identifier(name) +
                " USING hnsw(content=" + quote_string(info->name) +

@@ -19,7 +19,7 @@ struct Setting {
 constexpr std::array<Setting, 5> kSettings{{
     {"hnsw.ef_search", ""},
     {"enable_indexscan", ""},
-    {"hnsw.iterative_scan", "a search always goes on until LIMIT is met, in order of distance"},
+    {"hnsw.iterative_scan", "a search always goes on until LIMIT is met"},
     {"hnsw.max_scan_tuples", "a search goes on as long as rows are asked for"},
     {"hnsw.scan_mem_multiplier", "a search has no limit of memory"},
 }};

@@ -11,6 +11,7 @@
 #include "sqlite/content_schema.h"
 #include "sqlite/handles.h"
 #include "sqlite/read_scope.h"
+#include "sqlite/settings.h"
 
 namespace nearlite::sqlite {
 namespace {
@@ -97,6 +98,7 @@ void nearlite_translate(sqlite3_context* context, int /*count*/, sqlite3_value**
     if (text == nullptr) return bare_code(SQLITE_NOMEM);
     const std::string_view sql(text, static_cast<std::size_t>(sqlite3_value_bytes(argv[0])));
     sqlite3* db = sqlite3_context_db_handle(context);
+    forget_local_settings(db);
     NEARLITE_ASSIGN([[maybe_unused]] const ReadScope scope, ReadScope::open(db));
     DialectSchema schema(db);
     NEARLITE_ASSIGN(const Translation translation, dialect::translate(sql, schema));
@@ -183,7 +185,7 @@ Status DialectSchema::add_index_over(const Entry& entry, const std::string& name
     if (content.element) column.reader = reader_of(*content.element);
     const bool is_bits = content.element == ElementType::kBit;
     const Metric metric = content.metric.value_or(is_bits ? Metric::kHamming : Metric::kCosine);
-    info.indexes.push_back({entry.schema + "." + name, column.name, metric});
+    info.indexes.push_back({index_name(entry.schema, name), column.name, metric});
   }
   return {};
 }

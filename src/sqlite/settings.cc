@@ -8,6 +8,7 @@
 #include "graph/types.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/handles.h"
 #include "sqlite/table_options.h"
 
 namespace nearlite::sqlite {
@@ -26,7 +27,7 @@ constexpr std::size_t kIndexScan = 1;
 constexpr std::array<Known, Settings::kCount> kKnown{{
     {"hnsw.ef_search", "default", kEfMax, {}},
     {"enable_indexscan", "on", 0, {"on", "off", "true", "false"}},
-    {"hnsw.iterative_scan", "strict_order", 0, {"off", "relaxed_order", "strict_order", ""}},
+    {"hnsw.iterative_scan", "relaxed_order", 0, {"off", "relaxed_order", "strict_order", ""}},
     {"hnsw.max_scan_tuples", "default", kAnyNumber, {}},
     {"hnsw.scan_mem_multiplier", "default", 1'000, {}},
 }};
@@ -161,6 +162,12 @@ Status register_settings(Connection& connection) {
     if (rc != SQLITE_OK) return from_sqlite(connection.db(), rc, function.name);
   }
   return {};
+}
+
+void forget_local_settings(sqlite3* db) noexcept {
+  if (sqlite3_get_autocommit(db) == 0) return;
+  ignore(execute(db, "SELECT nearlite_setting('hnsw.ef_search')", "settings"),
+         "without the extension there are none");
 }
 
 }  // namespace nearlite::sqlite

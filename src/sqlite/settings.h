@@ -2,7 +2,7 @@
 //
 // nearlite_set(name, value [, is_local]) and nearlite_setting(name) stand behind SET, RESET and
 // SHOW. What SET LOCAL sets is forgotten when the transaction is over, which is noticed at the next
-// use: in autocommit mode there is no local value.
+// use: in autocommit mode there is no local value. Translating a statement, BEGIN too, is a use.
 #pragma once
 
 #include <array>
@@ -48,5 +48,9 @@ class Settings {
 };
 
 Status register_settings(Connection& connection);
+
+/// Settings::end_of_transaction() of a connection that is known by its handle only; nothing when it
+/// has not the extension.
+void forget_local_settings(sqlite3* db) noexcept;
 
 }  // namespace nearlite::sqlite

@@ -23,6 +23,7 @@ std::span<const FuzzTarget> fuzz_targets() {
       {"image", fuzz_image},
       {"shadow_rows", fuzz_shadow_rows},
       {"statements", fuzz_statements},
+      {"dialect", fuzz_dialect},
   };
   return kTargets;
 }

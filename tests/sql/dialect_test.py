@@ -171,14 +171,14 @@ class SettingsTest(DialectCase):
         self.assertEqual(self.pg("SHOW hnsw.ef_search"), [("100",)])
         self.pg("RESET hnsw.ef_search")
         self.assertEqual(self.pg("SHOW hnsw.ef_search"), [("default",)])
-        self.pg("SET hnsw.iterative_scan = relaxed_order")
+        self.pg("SET hnsw.iterative_scan = strict_order")
         self.pg("SET hnsw.max_scan_tuples = 20000")
         self.pg("SET hnsw.scan_mem_multiplier = 2")
         self.assert_refused("SET hnsw.iterative_scan = on", "strict_order")
         self.assert_refused("SET hnsw.max_scan_tuples = 0", "max_scan_tuples")
-        self.assertEqual(self.pg("SHOW hnsw.iterative_scan"), [("relaxed_order",)])
-        self.pg("RESET ALL")
         self.assertEqual(self.pg("SHOW hnsw.iterative_scan"), [("strict_order",)])
+        self.pg("RESET ALL")
+        self.assertEqual(self.pg("SHOW hnsw.iterative_scan"), [("relaxed_order",)])
 
     def test_local_lasts_as_long_as_the_transaction(self):
         self.pg("SET hnsw.ef_search = 50")
@@ -190,6 +190,13 @@ class SettingsTest(DialectCase):
             self.assertEqual(self.pg("SHOW hnsw.ef_search"), [("60",)])
             self.db.run(end)
             self.assertEqual(self.pg("SHOW hnsw.ef_search"), [("50",)])
+
+    def test_local_does_not_reach_the_next_transaction(self):
+        for _ in range(2):
+            self.pg("BEGIN")
+            self.assertEqual(self.pg("SHOW hnsw.ef_search"), [("default",)])
+            self.pg("SET LOCAL hnsw.ef_search = 60")
+            self.pg("COMMIT")
 
     def test_each_connection_has_its_own(self):
         self.pg("SET hnsw.ef_search = 50")
