@@ -45,10 +45,17 @@ Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
   if (content_) return scan_content(request);
   // Deletions of the snapshot, ours included; a few per cent of the rows.
   std::vector<NodeId> dead;
-  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+  std::uint64_t committed_count = 0;
+  NEARLITE_ASSIGN(const CommitRecord at, store_->last_commit());
+  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
     dead.push_back(id);
+    if (seq <= at.seq) ++committed_count;
     return Status();
   }));
+  if (committed_count != at.dead_count) {
+    return error(Code::kCorruption, "expected " + std::to_string(at.dead_count) +
+                                        " deletions, found " + std::to_string(committed_count));
+  }
   std::sort(dead.begin(), dead.end());
 
   NearestHits nearest(request.k);

@@ -24,6 +24,7 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   row_use_.reset();
   scan_end_ = true;
   searching_ = plan == kPlanSearch;
+  NEARLITE_TRY(table_->ready());
   NEARLITE_ASSIGN(const std::vector<PlanTerm> decoded, decode_plan(terms));
   if (decoded.size() != values.size())
     return {Code::kInternal, "nearlite: query plan does not fit"};

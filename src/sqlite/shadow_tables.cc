@@ -21,7 +21,9 @@ struct ShadowTable {
 constexpr std::string_view kBlockColumns = "(block INTEGER PRIMARY KEY, data BLOB)";
 constexpr std::array kColumnTables{
     ShadowTable{"links", "(node_id INTEGER PRIMARY KEY, data BLOB)"},
-    ShadowTable{"dead", "(seq INTEGER, node_id INTEGER, PRIMARY KEY(seq, node_id)) WITHOUT ROWID"},
+    ShadowTable{"dead",
+                "(seq INTEGER, node_id INTEGER, checksum INTEGER, "
+                "PRIMARY KEY(seq, node_id)) WITHOUT ROWID"},
     ShadowTable{"commits",
                 "(seq INTEGER PRIMARY KEY, commit_id INTEGER, max_node_id INTEGER, "
                 "live_count INTEGER, dead_count INTEGER, entry_point INTEGER, state BLOB)"}};

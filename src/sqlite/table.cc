@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "storage/side_file.h"
 
 namespace nearlite::sqlite {
 
@@ -61,14 +62,21 @@ std::shared_ptr<CacheSlot> find_slot(sqlite3* db, const std::string& schema,
 
 // A schema may come from a stranger's file, so its text must not choose where we write: a bare name
 // only, which is resolved beside the database file.
+// What SQLite would take for a journal of a database beside it is refused, too.
 Status check_path(const std::string& table, const std::string& path) {
-  const bool has_folder =
-      path.find('/') != std::string::npos || path.find('\\') != std::string::npos;
-  if (path.empty() || (!has_folder && path[0] != '.' && path.find('\0') == std::string::npos))
-    return {};
-  return invalid(
-      table,
-      "path: expected a bare file name (the file lies beside the database), got " + shown(path));
+  if (path.empty()) return {};
+  if (path.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos || path[0] == '.') {
+    return invalid(
+        table,
+        "path: expected a bare file name (the file lies beside the database), got " + shown(path));
+  }
+  for (const std::string_view suffix : {"-journal", "-wal", "-shm"}) {
+    if (path.ends_with(suffix)) {
+      return invalid(table, "path: a name that ends in " + std::string(suffix) +
+                                " belongs to SQLite, got " + shown(path));
+    }
+  }
+  return {};
 }
 
 std::uint32_t threads_from_environment() {
@@ -163,6 +171,10 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
         static_cast<std::uint32_t>(page_size)));
   }
   NEARLITE_TRY(table->make_indexes(layouts));
+  for (const auto& index : table->indexes_) {
+    const std::string& side_file = index->side_file().path;
+    if (!side_file.empty()) NEARLITE_TRY(check_side_file(side_file));
+  }
   Store& config = table->indexes_.front()->store();
   NEARLITE_TRY(config.put_config(kFormatKey, bytes_of(std::to_string(kFormatVersion))));
   NEARLITE_TRY(config.put_config(kUuidKey, bytes_of(table->uuid_)));
