@@ -65,7 +65,7 @@ function(nearlite_gtest_executable target prefix)
     PROPERTIES LABELS fast TIMEOUT ${fast_timeout_s})
 endfunction()
 
-foreach(layer base vector graph storage index sqlite api formats embed)
+foreach(layer base vector graph storage index dialect sqlite api formats embed)
   file(GLOB sources CONFIGURE_DEPENDS tests/unit/${layer}/*_test.cc)
   if(NOT sources)
     continue()

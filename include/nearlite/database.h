@@ -37,6 +37,18 @@ struct OpenOptions {
   bool extension = true;
 };
 
+/// The SQL that a statement is written in. docs/dialect.md says what kPgvector takes.
+enum class Dialect : std::uint8_t { kSqlite, kPgvector };
+
+/// SQL of pgvector's dialect as SQLite takes it.
+struct Translation {
+  /// Unchanged, to the byte, where there was nothing to translate; a comment where there is nothing
+  /// to do (CREATE EXTENSION vector).
+  std::string sql;
+  /// What the writer should know: settings that have no meaning here, say. Plain sentences.
+  std::vector<std::string> notes;
+};
+
 /// What a column of the current row holds.
 enum class ColumnType : std::uint8_t { kNull, kInt64, kDouble, kText, kBlob };
 
@@ -126,16 +138,26 @@ class Database {
   ///
   /// Outside BEGIN … COMMIT each statement is a transaction of its own: what preceded the failing
   /// one stays. Errors: of the statement that failed.
-  Status execute(std::string_view sql);
+  Status execute(std::string_view sql, Dialect dialect = Dialect::kSqlite);
 
   /// Prepares one statement. Errors: kInvalidArgument when `sql` holds none, or more than one.
-  [[nodiscard]] Result<Statement> prepare(std::string_view sql);
+  [[nodiscard]] Result<Statement> prepare(std::string_view sql, Dialect dialect = Dialect::kSqlite);
 
   /// Prepares the first statement of a script and cuts it, and what blanks and comments precede it,
   /// off the front of `script`. An empty script: none is left.
   ///
   /// Returns a Statement with no columns and nothing to do when only blanks or comments were left.
-  [[nodiscard]] Result<Statement> prepare_next(std::string_view& script);
+  [[nodiscard]] Result<Statement> prepare_next(std::string_view& script,
+                                               Dialect dialect = Dialect::kSqlite);
+
+  /// Translates SQL written for pgvector, against the schema as it is now; execute() and prepare()
+  /// with Dialect::kPgvector do the same, and run the result.
+  ///
+  /// Errors: kInvalidArgument for what has no translation, with the line, the column and the place.
+  [[nodiscard]] Result<Translation> translate(std::string_view sql);
+  /// The same for the first statement of a script, which is cut off the front of `script`: a
+  /// statement must be run before one that needs its tables is translated.
+  [[nodiscard]] Result<Translation> translate_next(std::string_view& script);
 
   /// Counts the rows that the last INSERT, UPDATE or DELETE changed.
   [[nodiscard]] std::int64_t changes() const noexcept;

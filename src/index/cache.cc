@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/try.h"
-#include "index/stored_vector.h"
+#include "index/node_code.h"
 
 namespace nearlite {
 
@@ -185,29 +185,28 @@ Result<bool> Cache::catch_up(Store& store, const IndexOptions& options,
     if (!delta.quantizer)
       return Status(Code::kCorruption, "nearlite: " + options.label + ": no quantizer stored");
     const CodeFormat& format = graph_->options().format;
-    EncodeScratch scratch;
+    NodeCoder coder;
     AlignedBuffer code;
     AlignedBuffer residual;
-    NEARLITE_TRY(scratch.reserve(format));
+    NEARLITE_TRY(coder.prepare(options, *delta.quantizer));
     NEARLITE_TRY(code.reserve(format.code_bytes));
     NEARLITE_TRY(residual.reserve(format.residual_bytes));
-    std::vector<float> values(options.dim);
-    NEARLITE_TRY(store.scan_vectors(
-        from.max_node_id + 1, snapshot.max_node_id,
-        [&](NodeId id, RowId rowid, std::span<const std::byte> bytes) {
-          if (!delta.rows.contains(id)) return Status();  // inserted and deleted by one transaction
-          const std::size_t offset = delta.codes.size();
-          delta.codes.resize(offset + packed_bytes(format));
-          NEARLITE_TRY(decode_stored(options, bytes, values));
-          CodeInfo info;
-          delta.quantizer->encode(values, code.data(), residual.data(), info, scratch);
-          std::byte* out = delta.codes.data() + offset;
-          out = std::copy_n(code.data(), format.code_bytes, out);
-          out = std::copy_n(residual.data(), format.residual_bytes, out);
-          std::memcpy(out, &info, sizeof info);
-          delta.vectors.push_back({id, rowid, offset});
-          return Status();
-        }));
+    NEARLITE_TRY(store.scan_vectors(from.max_node_id + 1, snapshot.max_node_id,
+                                    [&](NodeId id, RowId rowid, std::span<const std::byte> bytes) {
+                                      if (!delta.rows.contains(id))
+                                        return Status();  // inserted and deleted by one transaction
+                                      const std::size_t offset = delta.codes.size();
+                                      delta.codes.resize(offset + packed_bytes(format));
+                                      NodeCoder::Place place{code.data(), residual.data(), {}};
+                                      NEARLITE_TRY(coder.from_slot(bytes, place));
+                                      std::byte* out = delta.codes.data() + offset;
+                                      out = std::copy_n(code.data(), format.code_bytes, out);
+                                      out =
+                                          std::copy_n(residual.data(), format.residual_bytes, out);
+                                      std::memcpy(out, &place.info, sizeof place.info);
+                                      delta.vectors.push_back({id, rowid, offset});
+                                      return Status();
+                                    }));
   }
   const std::lock_guard lock(mutex_);
   if (at_.seq != from.seq || at_.commit_id != from.commit_id)

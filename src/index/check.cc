@@ -103,6 +103,20 @@ void compare_graphs(const Graph& memory, const Graph& rows, Problems& problems) 
   }
 }
 
+// Oracle 6: the commits that are kept for caches to catch up by are whole.
+Status check_history(Store& store, std::uint64_t last_seq, Problems& problems) {
+  for (std::uint64_t seq = last_seq; seq > 0 && !problems.full(); --seq) {
+    const auto commit = store.find_commit(seq - 1);
+    if (commit.status().code() == Code::kCorruption) {
+      problems.add(commit.status().message());
+      continue;
+    }
+    NEARLITE_TRY(commit.status());
+    if (!*commit) break;  // older ones were forgotten
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> Index::check(std::span<const std::pair<NodeId, RowId>> live,
@@ -121,6 +135,7 @@ Result<std::vector<std::string>> Index::check(std::span<const std::pair<NodeId, 
   const auto at = store_->last_commit();
   NEARLITE_TRY(note(at.status()));
   if (!at.ok()) return lines;
+  NEARLITE_TRY(check_history(*store_, at->seq, problems));
   if (at->live_count != live.size()) {
     problems.add("the index counts " + std::to_string(at->live_count) + " rows, the table has " +
                  std::to_string(live.size()));

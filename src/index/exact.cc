@@ -25,16 +25,40 @@ Result<double> ExactDistance::to(std::span<const std::byte> stored) {
   return distance(options_.metric, query_.data(), values_.data(), options_.dim);
 }
 
+void NearestHits::add(const Hit& hit) {
+  if (heap_.size() < k_) {
+    heap_.push_back(hit);
+    std::push_heap(heap_.begin(), heap_.end(), is_nearer);
+  } else if (k_ > 0 && is_nearer(hit, heap_.front())) {
+    std::pop_heap(heap_.begin(), heap_.end(), is_nearer);
+    heap_.back() = hit;
+    std::push_heap(heap_.begin(), heap_.end(), is_nearer);
+  }
+}
+
+std::vector<Hit> NearestHits::take() {
+  std::sort_heap(heap_.begin(), heap_.end(), is_nearer);
+  return std::move(heap_);
+}
+
 Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
+  if (content_) return scan_content(request);
   // Deletions of the snapshot, ours included; a few per cent of the rows.
   std::vector<NodeId> dead;
-  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t, NodeId id) {
+  std::uint64_t committed_count = 0;
+  NEARLITE_ASSIGN(const CommitRecord at, store_->last_commit());
+  NEARLITE_TRY(store_->scan_dead(0, UINT64_MAX, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
     dead.push_back(id);
+    if (seq <= at.seq) ++committed_count;
     return Status();
   }));
+  if (committed_count != at.dead_count) {
+    return error(Code::kCorruption, "expected " + std::to_string(at.dead_count) +
+                                        " deletions, found " + std::to_string(committed_count));
+  }
   std::sort(dead.begin(), dead.end());
 
-  std::vector<Hit> heap;  // the worst of the best k on top
+  NearestHits nearest(request.k);
   ExactDistance distance(options_, request.query);
   NEARLITE_TRY(store_->scan_vectors(
       1, kNodeIdMax, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
@@ -44,19 +68,10 @@ Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
           return Status();
         }
         NEARLITE_ASSIGN(const double exact, distance.to(stored));
-        const Hit hit{exact, rowid, id};
-        if (heap.size() < request.k) {
-          heap.push_back(hit);
-          std::push_heap(heap.begin(), heap.end(), is_nearer);
-        } else if (is_nearer(hit, heap.front())) {
-          std::pop_heap(heap.begin(), heap.end(), is_nearer);
-          heap.back() = hit;
-          std::push_heap(heap.begin(), heap.end(), is_nearer);
-        }
+        nearest.add({exact, rowid, id});
         return Status();
       }));
-  std::sort_heap(heap.begin(), heap.end(), is_nearer);
-  return heap;
+  return nearest.take();
 }
 
 }  // namespace nearlite

@@ -29,6 +29,8 @@
 #include <vector>
 
 #include "index/cache.h"
+#include "index/content.h"
+#include "index/node_code.h"
 #include "index/options.h"
 #include "storage/store.h"
 
@@ -38,8 +40,8 @@ namespace nearlite {
 struct Hit {
   double distance = 0;  ///< in the index's metric
   RowId rowid = 0;
-  NodeId id = kNodeNone;
-  bool is_exact = true;  ///< false: `distance` is accurate to about 1e-5; see Index::measure()
+  NodeId id = kNodeNone;  ///< none: a row of external content that is not indexed as it is
+  bool is_exact = true;   ///< false: `distance` is accurate to about 1e-5; see Index::measure()
 };
 
 /// The order of answers: by distance, equal ones by rowid.
@@ -54,8 +56,10 @@ struct SearchRequest {
   bool exact = false;            ///< scan all rows
   /// The order is exact in any case; distances may be left to measure(), which reads the rows.
   bool lazy_distances = false;
-  /// Node ids that may be returned, ascending; null = all. The span must outlive the call.
+  /// Node ids that may be returned, ascending; null = all. Must outlive the call.
   const std::vector<NodeId>* allowed = nullptr;
+  /// The same as rowids, for external content, where a row need not have a node.
+  const std::vector<RowId>* allowed_rows = nullptr;
 };
 
 /// How a search was answered.
@@ -98,13 +102,15 @@ class Index {
 
   /// Writes the commit record of the empty index. Called once, by CREATE.
   Status create();
+  /// Where the vectors are. REQUIRES: options.is_external; called before the first search.
+  void set_content(std::unique_ptr<Content> content) { content_ = std::move(content); }
 
   // ---- Reading (search.cc, exact.cc)
   /// The nearest rows of the caller's snapshot, ascending by (distance, rowid).
   Result<std::vector<Hit>> search(const SearchRequest& request);
   /// Makes the distances of `hits` exact, in the snapshot of the search that found them.
   Status measure(std::span<const float> query, std::span<Hit> hits);
-  /// Rows alive in the caller's snapshot.
+  /// Rows alive in the caller's snapshot. With external content: nodes; rows may be fewer or more.
   Result<std::uint64_t> live_count();
   Result<IndexStats> stats();
 
@@ -113,6 +119,10 @@ class Index {
   Result<NodeId> next_id();
   Status insert(NodeId id, RowId rowid, std::span<const float> values);
   Status erase(NodeId id);
+  /// External content: is the node alive and of exactly this vector?
+  Result<bool> holds(NodeId id, std::span<const std::byte> stored);
+  /// External content: what the store knows of the vector of a node; nullopt without a code.
+  Result<std::optional<std::uint64_t>> stored_fingerprint(NodeId id);
   [[nodiscard]] bool is_writing() const noexcept { return write_ != nullptr; }
   /// Makes every further write and the commit of this transaction fail: rows may be half written.
   void poison(std::string why);
@@ -174,6 +184,8 @@ class Index {
                                                        const SearchRequest& request);
   static std::uint64_t rescore_limit(const View& view, const Candidate& kth);
   [[nodiscard]] bool is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) const;
+  [[nodiscard]] static bool is_row_wanted(const View& view, const SearchRequest& request,
+                                          RowId rowid);
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
   [[nodiscard]] float rescore_error(const View& view, const SearchRequest& request, NodeId id,
@@ -183,12 +195,18 @@ class Index {
   Status order_run(const SearchRequest& request, std::span<Hit> run);
   Result<std::vector<Hit>> search_exact(const SearchRequest& request);
 
+  // search_content.cc: both ways over somebody else's rows.
+  Result<std::optional<std::vector<Hit>>> search_content(const View& view,
+                                                         const SearchRequest& request);
+  Result<std::vector<Hit>> scan_content(const SearchRequest& request);
+
   Status begin_write();
   Status resync();
   Status start_from(const CommitRecord& base, Write& write);
   Status read_back();
-  Status stage(NodeId id, RowId rowid, std::span<const float> values,
-               std::span<const std::byte> stored);
+  Result<NodeCoder::Place> new_place(NodeId id);
+  Status stage(NodeId id, RowId rowid, const NodeCoder::Place& place, std::uint64_t vector_hash);
+  Status stage(NodeId id, RowId rowid, std::span<const std::byte> slot);
   Status ensure_quantizer(std::span<const float> first);
 
   Status link();
@@ -212,6 +230,7 @@ class Index {
 
   IndexOptions options_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Content> content_;  // null: the vectors are in the store
   std::shared_ptr<CacheSlot> slot_;
   std::unique_ptr<Write> write_;
   std::unique_ptr<Write> retired_;  // rolled back; see rollback()

@@ -5,6 +5,7 @@
 
 #include "base/try.h"
 #include "index/cache.h"
+#include "index/node_code.h"
 #include "index/stored_vector.h"
 
 namespace nearlite {
@@ -49,18 +50,16 @@ Result<std::shared_ptr<const Quantizer>> load_quantizer(Store& store, const Inde
 
 namespace {
 
-// Encodes every stored vector with id <= max_id.
+// The codes of every stored vector with id <= max_id.
 Status load_codes(Store& store, const IndexOptions& options, const Quantizer& quantizer,
                   NodeId max_id, Graph& graph) {
-  EncodeScratch scratch;
-  NEARLITE_TRY(scratch.reserve(quantizer.format()));
-  std::vector<float> values(options.dim);
+  NodeCoder coder;
+  NEARLITE_TRY(coder.prepare(options, quantizer));
   return store.scan_vectors(
       1, max_id, [&](NodeId id, RowId rowid, std::span<const std::byte> bytes) {
-        NEARLITE_TRY(decode_stored(options, bytes, values));
-        CodeInfo info;
-        quantizer.encode(values, graph.mutable_code(id), graph.mutable_residual(id), info, scratch);
-        graph.set_node(id, rowid, info);
+        NodeCoder::Place place{graph.mutable_code(id), graph.mutable_residual(id), {}};
+        NEARLITE_TRY(coder.from_slot(bytes, place));
+        graph.set_node(id, rowid, place.info);
         return Status();
       });
 }
@@ -74,7 +73,7 @@ Result<std::shared_ptr<Cache>> load_cache(Store& store, const IndexOptions& opti
   graph_options.m = options.m;
   graph_options.ef_construction = options.ef_construction;
   graph_options.seed = options.seed;
-  graph_options.format = code_format(quantizer_options(options));
+  graph_options.format = graph_code_format(options);
   NEARLITE_ASSIGN(auto graph, Graph::make(graph_options));
   if (snapshot.max_node_id > 0) {
     if (!quantizer) return corruption(options, "no quantizer stored");

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/try.h"
+#include "index/node_code.h"
 #include "index/stored_vector.h"
 #include "index/write.h"
 
@@ -239,7 +240,7 @@ Status Index::rebuild_rows(std::span<const std::pair<NodeId, RowId>> live,
   NEARLITE_TRY(store_->erase_links_above(0));
   NEARLITE_TRY(store_->erase_all_dead());
   NEARLITE_TRY(clear_strays(live));
-  std::vector<std::byte> stored(vector_bytes(options_.element, options_.dim));
+  std::vector<std::byte> stored(slot_content_bytes(options_));
   std::vector<float> values(options_.dim);
   for (const auto& [id, rowid] : live) {
     RowId stored_rowid = 0;
@@ -249,7 +250,7 @@ Status Index::rebuild_rows(std::span<const std::pair<NodeId, RowId>> live,
     }
     NEARLITE_TRY(decode_stored(options_, stored, values));
     NEARLITE_TRY(ensure_quantizer(values));
-    NEARLITE_TRY(stage(id, rowid, values, stored));
+    NEARLITE_TRY(stage(id, rowid, stored));
   }
   NEARLITE_TRY(link());
   write.next.purge_floor = write.next.unlink_floor = previous.seq + 1;

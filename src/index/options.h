@@ -21,6 +21,9 @@ struct IndexOptions {
   Quantize quantize = Quantize::kInt8;
   std::uint64_t seed = 0;  ///< decides levels and the rotation; stored, derived from the index uuid
 
+  /// The vectors are rows of somebody else's table (content.h): only codes are stored.
+  bool is_external = false;
+
   std::string centre_key = "centre";  ///< where the store keeps the centre of an l2 index
 
   // Settings.

@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "graph/types.h"
+#include "index/node_code.h"
 #include "vector/quantizer.h"
 
 namespace nearlite {
 
 struct SearchScratch {
-  EncodeScratch encode;
+  NodeCoder coder;
   SearchQuery query;
   struct Approximate {
     float distance;

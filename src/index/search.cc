@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kRescoreSlack = 16;
 constexpr std::size_t kRescoreSlackLimited = 4;
 constexpr std::size_t kExactSlack = 4;
+constexpr std::size_t kContentSlack = 64;
 // Reading and comparing a row costs about as much as 20 comparisons of codes.
 constexpr std::size_t kAllowedScanMax = 2'000;
 }  // namespace
@@ -80,12 +81,13 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
     NEARLITE_ASSIGN(view.cache, acquire(at));
     if (view.cache) view.quantizer = view.cache->quantizer();
   }
-  if (view.live_count == 0) {
+  if (view.live_count == 0 && !content_) {
     last_path_ = SearchPath::kGraph;
     return std::vector<Hit>();
   }
   if (view.cache && view.quantizer) {
-    NEARLITE_ASSIGN(auto hits, search_graph(view, request));
+    NEARLITE_ASSIGN(auto hits,
+                    content_ ? search_content(view, request) : search_graph(view, request));
     // INVARIANT C4: another thread may have unlinked nodes that this snapshot still has while we
     // walked.
     if (hits && (own || view.cache->remembers(view.seq))) {
@@ -155,6 +157,7 @@ bool Index::is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) co
 bool Index::collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted) {
   std::vector<NodeId>& found = scratch_->wanted;
   const auto is_allowed = [&](NodeId id) {
+    if (content_) return is_row_wanted(view, request, view.cache->graph().rowid(id));
     return request.allowed == nullptr ||
            std::binary_search(request.allowed->begin(), request.allowed->end(), id);
   };
@@ -169,6 +172,8 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
   const bool is_limited = kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2;
   const std::size_t keep =
       is_limited ? request.k + kRescoreSlackLimited : 2 * request.k + kRescoreSlack;
+  // Rows of external content are all read: not a whole dense region of them.
+  const std::size_t keep_max = content_ ? 2 * keep + kContentSlack : SIZE_MAX;
   std::uint64_t ef =
       std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
                               std::uint64_t{request.k} + kExactSlack);
@@ -177,6 +182,8 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
   const std::uint64_t node_count = view.live_count + view.dead_count;
   if (request.allowed != nullptr)
     ef = ef * node_count / std::max<std::size_t>(request.allowed->size(), 1);
+  if (request.allowed_rows != nullptr)
+    ef = ef * node_count / std::max<std::size_t>(request.allowed_rows->size(), 1);
   ef = std::min<std::uint64_t>(ef, node_count + 1);
   for (;;) {
     auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(),
@@ -189,7 +196,7 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
       view.cache->graph().prefetch_found(candidate.id);
     }
     for (const Candidate& candidate : *walked) {
-      if (found.size() >= keep && candidate.key > limit) break;
+      if (found.size() >= keep && (candidate.key > limit || found.size() >= keep_max)) break;
       if (!view.is_visible(candidate.id) || !is_allowed(candidate.id)) continue;
       found.push_back(candidate.id);
       if (found.size() == request.k) {

@@ -1,7 +1,5 @@
 // When the side file is written and read. A failure to write never fails a commit: the file is a
 // hint, and the next chance comes.
-#include <unistd.h>
-
 #include "base/try.h"
 #include "index/side_image.h"
 #include "index/write.h"
@@ -80,7 +78,9 @@ void Index::save_after_commit(std::uint64_t changed_count) noexcept {
 }
 
 void Index::remove_side_file() noexcept {
-  if (!side_file_.path.empty()) unlink(side_file_.path.c_str());
+  if (!side_file_.path.empty()) {
+    ignore(nearlite::remove_side_file(side_file_.path), "a stale hint harms nothing");
+  }
   unsaved_rows_ = unsaved_commits_ = 0;
   has_image_ = false;
 }

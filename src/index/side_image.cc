@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/try.h"
+#include "index/node_code.h"
 #include "storage/side_file.h"
 
 namespace nearlite {
@@ -182,7 +183,7 @@ Status load_image(const std::string& name, Store& store, const IndexOptions& opt
   graph_options.m = options.m;
   graph_options.ef_construction = options.ef_construction;
   graph_options.seed = options.seed;
-  graph_options.format = code_format(quantizer_options(options));
+  graph_options.format = graph_code_format(options);
   if (header.index_seed != options.seed || header.dim != options.dim || header.m != options.m ||
       header.code_bytes != graph_options.format.code_bytes ||
       header.residual_bytes != graph_options.format.residual_bytes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -17,8 +18,23 @@ struct Index::View {
   std::uint64_t live_count = 0;  // own changes included
   std::uint64_t dead_count = 0;
   const Write* own = nullptr;  // the caller's own write transaction
+  // External content: rows whose nodes do not count; null = none.
+  const std::set<RowId>* hidden_rows = nullptr;
 
   [[nodiscard]] bool is_visible(NodeId id) const noexcept;
+};
+
+/// The k nearest of the hits it is given.
+class NearestHits {
+ public:
+  explicit NearestHits(std::size_t k) : k_(k) {}
+  void add(const Hit& hit);
+  /// In ascending order.
+  std::vector<Hit> take();
+
+ private:
+  std::size_t k_;
+  std::vector<Hit> heap_;  // the worst on top
 };
 
 /// Exact distances of stored vectors to one query, in the index's metric.

@@ -80,11 +80,9 @@ Status Index::start_from(const CommitRecord& base, Write& write) {
 // New nodes are the vectors above the base's highest id, deletions the rows above its seq.
 Status Index::read_back() {
   Write& write = *write_;
-  std::vector<float> values(options_.dim);
   NEARLITE_TRY(store_->scan_vectors(write.next_id, kNodeIdMax,
-                                    [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
-                                      NEARLITE_TRY(decode_stored(options_, stored, values));
-                                      NEARLITE_TRY(stage(id, rowid, values, stored));
+                                    [&](NodeId id, RowId rowid, std::span<const std::byte> slot) {
+                                      NEARLITE_TRY(stage(id, rowid, slot));
                                       write.next_id = id + 1;
                                       return Status();
                                     }));
@@ -117,25 +115,34 @@ Status Index::ensure_quantizer(std::span<const float> first) {
   return {};
 }
 
-// Puts a vector in memory as a node to be linked by sync(). `values` are the stored ones (after
-// rounding to the element type), so that the code is the same as after a reload.
-Status Index::stage(NodeId id, RowId rowid, std::span<const float> values,
-                    std::span<const std::byte> stored) {
+// Where the code of a new node goes; it is not published before commit().
+Result<NodeCoder::Place> Index::new_place(NodeId id) {
+  NEARLITE_TRY(write_->cache->reserve(id));
+  if (!write_->quantizer) return error(Code::kCorruption, "no quantizer stored");
+  NEARLITE_TRY(scratch_->coder.prepare(options_, *write_->quantizer));
+  Graph& graph = write_->cache->graph();
+  return NodeCoder::Place{graph.mutable_code(id), graph.mutable_residual(id), {}};
+}
+
+// Declares a node, whose code is in its place, to be linked by sync(). `vector_hash` is of what the
+// store holds or will hold of it.
+Status Index::stage(NodeId id, RowId rowid, const NodeCoder::Place& place,
+                    std::uint64_t vector_hash) {
   Write& write = *write_;
-  NEARLITE_TRY(write.cache->reserve(id));
-  if (!write.quantizer) return error(Code::kCorruption, "no quantizer stored");
-  Graph& graph = write.cache->graph();
-  CodeInfo info;
-  NEARLITE_TRY(scratch_->encode.reserve(graph.options().format));
-  write.quantizer->encode(values, graph.mutable_code(id), graph.mutable_residual(id), info,
-                          scratch_->encode);
-  graph.set_node(id, rowid, info);
-  write.pending.push_back({id, rowid, hash64(stored)});
+  write.cache->graph().set_node(id, rowid, place.info);
+  write.pending.push_back({id, rowid, vector_hash});
   if (const Status status = write.change->add_node(id); !status.ok()) {
     write.pending.pop_back();
     return status;
   }
   return {};
+}
+
+// The same for a node that is in the store already.
+Status Index::stage(NodeId id, RowId rowid, std::span<const std::byte> slot) {
+  NEARLITE_ASSIGN(NodeCoder::Place place, new_place(id));
+  NEARLITE_TRY(scratch_->coder.from_slot(slot, place));
+  return stage(id, rowid, place, hash64(slot));
 }
 
 Status Index::insert(NodeId id, RowId rowid, std::span<const float> values) {
@@ -146,8 +153,13 @@ Status Index::insert(NodeId id, RowId rowid, std::span<const float> values) {
   std::vector<float> rounded(options_.dim);
   NEARLITE_TRY(decode_stored(options_, stored, rounded));
   NEARLITE_TRY(ensure_quantizer(rounded));
-  NEARLITE_TRY(stage(id, rowid, rounded, stored));
-  if (Status status = store_->put_vector(id, rowid, stored); !status.ok()) {
+  // The code is made of the stored vector (after rounding to the element type), so that it is the
+  // same after a reload.
+  NEARLITE_ASSIGN(NodeCoder::Place place, new_place(id));
+  scratch_->coder.from_vector(rounded, stored, place);
+  const std::span<const std::byte> slot = scratch_->coder.slot_of(stored, place);
+  NEARLITE_TRY(stage(id, rowid, place, hash64(slot)));
+  if (Status status = store_->put_vector(id, rowid, slot); !status.ok()) {
     write.change->remove_node(id);
     write.pending.pop_back();
     return status;
@@ -183,6 +195,22 @@ Status Index::erase(NodeId id) {
   }
   write.changed = true;
   return {};
+}
+
+Result<bool> Index::holds(NodeId id, std::span<const std::byte> stored) {
+  NEARLITE_TRY(begin_write());
+  const bool is_known =
+      write_->cache->graph().is_present(id) || (id > write_->base.max_node_id && is_pending(id));
+  if (!is_known || write_->dead.contains(id)) return false;
+  return read_fingerprint(write_->cache->graph().residual(id)) == fingerprint(stored);
+}
+
+Result<std::optional<std::uint64_t>> Index::stored_fingerprint(NodeId id) {
+  std::vector<std::byte> slot(slot_content_bytes(options_));
+  RowId rowid = 0;
+  NEARLITE_ASSIGN(const bool found, store_->read_vector(id, rowid, slot));
+  if (!found) return std::optional<std::uint64_t>();
+  return std::optional(read_fingerprint(slot.data() + slot.size() - sizeof(std::uint64_t)));
 }
 
 void Index::poison(std::string why) {

@@ -13,7 +13,7 @@ struct Index::Write {
   struct Pending {
     NodeId id;
     RowId rowid;
-    std::uint64_t vector_hash;  // of the stored bytes, for the commit id
+    std::uint64_t vector_hash;  // of what is stored, for the commit id
   };
 
   CommitRecord base;             // what the transaction started from

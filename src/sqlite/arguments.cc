@@ -18,12 +18,9 @@ using Tokens = std::vector<ArgumentToken>;
 using Kind = ArgumentToken::Kind;
 
 // Hidden columns of the table, names of rowids, and columns of the shadow tables.
-constexpr std::array<std::string_view, 9> kReserved{"rowid",     "_rowid_", "oid",  "distance", "k",
-                                                    "ef_search", "exact",   "rank", "node_id"};
-
-// Accepted so that the message can say what is meant.
-constexpr std::array<std::string_view, 4> kExternalContent{"content", "content_rowid",
-                                                           "content_vector", "sync"};
+constexpr std::array<std::string_view, 10> kReserved{"rowid",   "_rowid_",    "oid",   "distance",
+                                                     "k",       "ef_search",  "exact", "rank",
+                                                     "node_id", "touched_row"};
 
 struct NamedType {
   std::string_view name;
@@ -45,6 +42,13 @@ bool is_reserved(std::string_view name) {
   return std::find(kReserved.begin(), kReserved.end(), text) != kReserved.end();
 }
 
+constexpr std::array<std::string_view, 6> kContentOptions{
+    "content", "content_rowid", "content_vector", "sync", "build", "element"};
+
+bool is_content_option(std::string_view name) {
+  return std::find(kContentOptions.begin(), kContentOptions.end(), name) != kContentOptions.end();
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view table) : table_(table) {}
@@ -62,6 +66,7 @@ class Parser {
   Status check_name(const std::string& name) const;
   Status check_counts() const;
   Status settle_metrics();
+  Status finish_content();
   [[nodiscard]] std::string owner(std::string_view column) const {
     return std::string(table_) + "." + std::string(column);
   }
@@ -71,6 +76,7 @@ class Parser {
   std::vector<std::optional<Metric>> metrics_;  // of the vector columns, as written
   std::optional<Metric> table_metric_;
   std::optional<std::uint32_t> dim_;
+  ContentOptions content_;
   std::vector<std::string> seen_;  // options given so far
 };
 
@@ -86,12 +92,10 @@ Status Parser::parse_argument(std::string_view text) {
 
 Status Parser::parse_option(const Tokens& tokens) {
   const std::string name = to_lower(tokens[0].text);
-  if (std::find(kExternalContent.begin(), kExternalContent.end(), name) != kExternalContent.end()) {
-    return invalid(table_, name + ": external content is not supported yet");
-  }
   const std::string canonical = canonical_option(name);
   const std::string& key = canonical.empty() ? name : canonical;
-  if (canonical.empty() && key != "dim" && key != "metric") {
+  const bool is_content = is_content_option(name);
+  if (canonical.empty() && key != "dim" && key != "metric" && !is_content) {
     return invalid(table_, "unknown option " + shown(tokens[0].text));
   }
   const bool is_every = tokens.size() == 4 && tokens[2].is_word("every");
@@ -109,6 +113,7 @@ Status Parser::parse_option(const Tokens& tokens) {
   if (is_every) value += " " + tokens[3].text;
   if (key == "metric") return parse_metric(table_, value, table_metric_);
   if (key == "dim") return parse_dim(table_, value, dim_.emplace());
+  if (is_content) return set_content_option(table_, name, value, content_);
   return set_option(table_, name, value, options_);
 }
 
@@ -263,8 +268,32 @@ Status Parser::settle_metrics() {
   return Status();
 }
 
+// An index over somebody else's rows: one vector column, called as it is there. What its type and
+// dimensions are may be known only from the table.
+Status Parser::finish_content() {
+  if (!options_.columns.empty()) {
+    return invalid(owner(options_.columns.front().name),
+                   "an index over the rows of " + shown(content_.table) +
+                       " has no columns of its own; join that table");
+  }
+  NEARLITE_TRY(check_name(content_.vector));
+  content_.dim = dim_;
+  content_.metric = table_metric_;
+  options_.vectors.push_back({content_.vector, content_.element.value_or(ElementType::kFloat32),
+                              dim_.value_or(kDimDefault), Metric::kCosine});
+  options_.columns.push_back({ColumnKind::kVector, content_.vector, ValueType::kBlob, 0});
+  options_.content = content_;
+  return Status();
+}
+
 Result<TableOptions> Parser::finish() {
-  if (options_.vectors.empty()) {
+  const auto stray = std::find_if(seen_.begin(), seen_.end(),
+                                  [](const std::string& name) { return is_content_option(name); });
+  if (!content_.table.empty()) {
+    NEARLITE_TRY(finish_content());
+  } else if (stray != seen_.end()) {
+    return invalid(table_, *stray + " is for external content; content='table' is missing");
+  } else if (options_.vectors.empty()) {
     const std::string name = "embedding";
     NEARLITE_TRY(check_name(name));
     options_.vectors.push_back(
@@ -277,7 +306,7 @@ Result<TableOptions> Parser::finish() {
     return invalid(table_, "dim belongs to the short form; this table declares vector column " +
                                shown(options_.vectors.front().name) + " itself");
   }
-  NEARLITE_TRY(settle_metrics());
+  if (!options_.content) NEARLITE_TRY(settle_metrics());
   if (std::find(seen_.begin(), seen_.end(), "ef_search") == seen_.end()) {
     options_.ef_search = options_.ef_construction;
   }

@@ -8,7 +8,10 @@ namespace nearlite::sqlite {
 // Columns of both statements: rowid, the node of each vector column, then the other columns in
 // order.
 std::string Cursor::select_list() const {
-  std::string list = "rowid";
+  std::string list = table_->source_rowid();
+  if (table_->content() != nullptr) {
+    return list + ", " + quote_identifier(table_->content()->names().vector);
+  }
   for (std::size_t i = 0; i < table_->index_count(); ++i) list += ", " + Table::node_column(i);
   for (const Column& column : table_->options().columns) {
     if (column.kind != ColumnKind::kVector) list += ", " + quote_identifier(column.name);
@@ -21,9 +24,11 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   row_use_.reset();
   scan_end_ = true;
   searching_ = plan == kPlanSearch;
+  NEARLITE_TRY(table_->ready());
   NEARLITE_ASSIGN(const std::vector<PlanTerm> decoded, decode_plan(terms));
   if (decoded.size() != values.size())
     return {Code::kInternal, "nearlite: query plan does not fit"};
+  if (table_->content() != nullptr) NEARLITE_TRY(table_->content()->ready());
   Filter rows(*table_);
   SearchStream::Arguments arguments;
   sqlite3_value* query = nullptr;
@@ -52,14 +57,18 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   if (!searching_) return open_scan(rows);
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
   if (!rows.is_empty()) {
-    NEARLITE_ASSIGN(arguments.allowed, rows.node_ids(vector_index));
+    if (table_->content() != nullptr) {
+      NEARLITE_ASSIGN(arguments.allowed_rows, rows.row_ids());
+    } else {
+      NEARLITE_ASSIGN(arguments.allowed, rows.node_ids(vector_index));
+    }
   }
   return stream_.open(table_, vector_index, query, std::move(arguments));
 }
 
 Status Cursor::open_scan(const Filter& filter) {
-  const std::string sql = "SELECT " + select_list() + " FROM " + table_->rows_name() + " WHERE 1" +
-                          filter.text() + " ORDER BY rowid";
+  const std::string sql = "SELECT " + select_list() + " FROM " + table_->source_name() +
+                          " WHERE 1" + filter.text() + " ORDER BY " + table_->source_rowid();
   NEARLITE_ASSIGN(scan_, Statement::prepare(table_->db(), sql, table_->name() + "_rows"));
   scan_use_.reset(new StatementUse(scan_.use()));
   filter.bind(*scan_use_);
@@ -88,15 +97,17 @@ RowId Cursor::rowid() const noexcept {
 Status Cursor::load_row() {
   if (row_use_) return {};
   if (!row_) {
-    NEARLITE_ASSIGN(row_, Statement::prepare(table_->db(),
-                                             "SELECT " + select_list() + " FROM " +
-                                                 table_->rows_name() + " WHERE rowid = ?1",
-                                             table_->name() + "_rows"));
+    NEARLITE_ASSIGN(
+        row_, Statement::prepare(table_->db(),
+                                 "SELECT " + select_list() + " FROM " + table_->source_name() +
+                                     " WHERE " + table_->source_rowid() + " = ?1",
+                                 table_->name() + "_rows"));
   }
   row_use_.reset(new StatementUse(row_.use()));
   NEARLITE_ASSIGN(const bool found, row_use_->bind(1, stream_.hit().rowid).step());
   if (!found) {
     row_use_.reset();
+    if (table_->content() != nullptr) return {};  // deleted since the search: reads as NULL
     return corruption(table_->name() + "_rows",
                       "row " + std::to_string(stream_.hit().rowid) + " is missing");
   }
@@ -115,10 +126,14 @@ Status Cursor::column(sqlite3_context* context, int column) {
   if (sqlite3_vtab_nochange(context) != 0) return {};
   if (!searching_) return row_column(context, column, *scan_use_);
   NEARLITE_TRY(load_row());
-  return row_column(context, column, *row_use_);
+  return row_use_ ? row_column(context, column, *row_use_) : Status();
 }
 
 Status Cursor::row_column(sqlite3_context* context, int column, StatementUse& row) {
+  if (table_->content() != nullptr) {
+    sqlite3_result_value(context, row.column_value(1));
+    return {};
+  }
   const std::vector<Column>& columns = table_->options().columns;
   const Column& wanted = columns[static_cast<std::size_t>(column)];
   if (wanted.kind == ColumnKind::kVector) {

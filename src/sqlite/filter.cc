@@ -11,7 +11,7 @@ namespace nearlite::sqlite {
 Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
   const std::string column =
       term.column < 0
-          ? "rowid"
+          ? table_.source_rowid()
           : quote_identifier(table_.options().columns[static_cast<std::size_t>(term.column)].name);
   text_ += " AND " + column;
   if (!term.collation.empty()) text_ += " COLLATE " + quote_identifier(term.collation);
@@ -81,6 +81,21 @@ Result<std::vector<NodeId>> Filter::node_ids(std::size_t vector_index) const {
   }
   std::sort(ids.begin(), ids.end());
   return ids;
+}
+
+Result<std::vector<RowId>> Filter::row_ids() const {
+  const std::string rowid = table_.source_rowid();
+  const std::string sql =
+      "SELECT " + rowid + " FROM " + table_.source_name() + " WHERE 1" + text_ + " ORDER BY 1";
+  NEARLITE_ASSIGN(Statement statement, Statement::prepare(table_.db(), sql, table_.name()));
+  std::vector<RowId> rows;
+  StatementUse use = statement.use();
+  bind(use);
+  for (;;) {
+    NEARLITE_ASSIGN(const bool row, use.step());
+    if (!row) return rows;
+    rows.push_back(use.column_int64(0));
+  }
 }
 
 }  // namespace nearlite::sqlite

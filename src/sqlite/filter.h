@@ -15,7 +15,7 @@ namespace nearlite::sqlite {
 /// A WHERE clause in the making: text and the values to bind, in order.
 class Filter {
  public:
-  explicit Filter(const Table& table) : table_(table) {}
+  explicit Filter(Table& table) : table_(table) {}
 
   /// Takes an 'r', 'f', 'R' or 'F' term. Values must live until bind() was called.
   Status add(const PlanTerm& term, sqlite3_value* value);
@@ -26,9 +26,11 @@ class Filter {
 
   /// Node ids of a vector column whose rows satisfy the filter, ascending.
   Result<std::vector<NodeId>> node_ids(std::size_t vector_index) const;
+  /// External content: rowids of rows that satisfy the filter, ascending.
+  Result<std::vector<RowId>> row_ids() const;
 
  private:
-  const Table& table_;
+  Table& table_;
   std::string text_;
   std::vector<sqlite3_value*> values_;
 };

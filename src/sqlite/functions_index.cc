@@ -55,6 +55,7 @@ void hnsw_add(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept
   guard(context, [&]() -> Status {
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 3 ? argv[0] : nullptr));
     sqlite3_value** rest = argv + (argc - 2);
+    if (table->content() != nullptr) return refuse_write(*table);
     NEARLITE_TRY(row_id(*table, rest[0]));
     const std::string& column = table->options().vectors.front().name;
     NEARLITE_ASSIGN(Statement statement,
@@ -72,6 +73,7 @@ void hnsw_add(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept
 void hnsw_del(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
     NEARLITE_ASSIGN(const auto table, table_argument(context, argc == 2 ? argv[0] : nullptr));
+    if (table->content() != nullptr) return refuse_write(*table);
     sqlite3_value* id = argv[argc - 1];
     NEARLITE_TRY(row_id(*table, id));
     NEARLITE_ASSIGN(

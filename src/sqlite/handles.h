@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "nearlite/status.h"
 #include "sqlite/api.h"
 
@@ -142,10 +143,21 @@ class Blob {
   std::string context_;
 };
 
+/// Nested INSERTs change last_insert_rowid(); what the user sees is set by SQLite from xUpdate's
+/// result or stays.
+class KeepLastRowid {
+ public:
+  explicit KeepLastRowid(sqlite3* db) : db_(db), rowid_(sqlite3_last_insert_rowid(db)) {}
+  ~KeepLastRowid() { sqlite3_set_last_insert_rowid(db_, rowid_); }
+  KeepLastRowid(const KeepLastRowid&) = delete;
+  KeepLastRowid& operator=(const KeepLastRowid&) = delete;
+
+ private:
+  sqlite3* db_;
+  sqlite3_int64 rowid_;
+};
+
 /// Runs one statement to its end. `context` goes into messages.
 Status execute(sqlite3* db, std::string_view sql, std::string_view context);
-
-/// `name` as an SQL identifier: in double quotes, inner ones doubled.
-[[nodiscard]] std::string quote_identifier(std::string_view name);
 
 }  // namespace nearlite::sqlite

@@ -101,7 +101,7 @@ class Planner {
         add(i, 'u', 0, false);
       return;
     }
-    if (op != SQLITE_INDEX_CONSTRAINT_EQ || which == kCommand) return;
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ || which >= kCommand) return;
     if (!usable) {
       blocked_ = true;
       return;

@@ -23,8 +23,15 @@ namespace nearlite::sqlite {
 inline constexpr int kPlanScan = 0;
 inline constexpr int kPlanSearch = 1;
 
-/// Hidden columns follow the declared ones in this order.
-enum HiddenColumn : int { kDistance = 0, kK = 1, kEfSearch = 2, kExact = 3, kCommand = 4 };
+/// Hidden columns follow the declared ones in this order; the last is there with external content.
+enum HiddenColumn : int {
+  kDistance = 0,
+  kK = 1,
+  kEfSearch = 2,
+  kExact = 3,
+  kCommand = 4,
+  kTouched = 5
+};
 
 struct PlanTerm {
   char kind = 0;

@@ -10,9 +10,12 @@ namespace nearlite::sqlite {
 namespace {
 constexpr std::size_t kFirstBatch = 64;
 constexpr std::size_t kBatchGrowth = 4;
+constexpr std::size_t kAllRows = INT32_MAX;
 }  // namespace
 
 Status SearchStream::read_arguments(const Arguments& arguments) {
+  request_.ef_search = arguments.ef_search_default;
+  request_.exact = arguments.is_exact_default;
   const auto refuse = [&](const char* what, sqlite3_value* value) -> Status {
     const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
     return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +
@@ -54,6 +57,7 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   request_.query = query_;
   request_.lazy_distances = !arguments_.distance_bound;
   if (arguments_.allowed) request_.allowed = &*arguments_.allowed;
+  if (arguments_.allowed_rows) request_.allowed_rows = &*arguments_.allowed_rows;
   batch_size_ =
       arguments_.limit_hint >= 0 ? static_cast<std::size_t>(arguments_.limit_hint) : kFirstBatch;
   return fill();
@@ -67,15 +71,19 @@ Result<std::size_t> SearchStream::plan_batch() {
   if (request_.allowed != nullptr) {
     population = std::min<std::uint64_t>(population, request_.allowed->size());
   }
+  if (request_.allowed_rows != nullptr) population = request_.allowed_rows->size();
   const std::size_t target = emitted_.size() + std::max<std::size_t>(batch_size_, 1);
   const bool is_enough = emitted_.empty() && arguments_.limit_hint >= 0;  // SQLite stops there
-  request_.k = std::min<std::uint64_t>(is_enough ? target : 2 * target, population);
+  request_.k = is_enough ? target : 2 * target;
+  // Not all rows of external content have nodes: there the end shows by itself.
+  if (table_->content() == nullptr) request_.k = std::min<std::uint64_t>(request_.k, population);
   // Near the end one scan is cheaper than ever wider searches, and misses nothing.
-  if (!emitted_.empty() && request_.k > population / kBatchGrowth) {
-    request_.k = population;
+  const bool is_last = !emitted_.empty() && request_.k > population / kBatchGrowth;
+  if (is_last) {
+    request_.k = table_->content() == nullptr ? population : kAllRows;
     request_.exact = true;
   }
-  finished_ = request_.k >= population;
+  finished_ = is_last || (table_->content() == nullptr && request_.k >= population);
   batch_size_ = std::max(batch_size_ * kBatchGrowth, kFirstBatch);
   return finished_ ? request_.k : target;
 }
@@ -93,12 +101,13 @@ Status SearchStream::fill() {
     }
     NEARLITE_ASSIGN(batch_, table_->index(vector_index_).search(request_));
     if (has_k_) continue;
+    finished_ = finished_ || batch_.size() < request_.k;
     finished_ = finished_ || (arguments_.distance_bound && !batch_.empty() &&
                               batch_.back().distance > *arguments_.distance_bound);
-    std::erase_if(batch_, [&](const Hit& hit) { return emitted_.contains(hit.id); });
+    std::erase_if(batch_, [&](const Hit& hit) { return emitted_.contains(hit.rowid); });
     const std::size_t due = target - std::min(target, emitted_.size());
     if (!finished_ && batch_.size() > due) batch_.resize(due);
-    for (const Hit& hit : batch_) emitted_.insert(hit.id);
+    for (const Hit& hit : batch_) emitted_.insert(hit.rowid);
   }
   return {};
 }

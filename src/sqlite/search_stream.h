@@ -21,9 +21,12 @@ class SearchStream {
     sqlite3_value* k = nullptr;
     sqlite3_value* ef_search = nullptr;
     sqlite3_value* exact = nullptr;
+    std::uint32_t ef_search_default = 0;   // where ef_search is not given; 0: the index's
+    bool is_exact_default = false;         // where exact is not given
     std::int64_t limit_hint = -1;          // rows the query will take at most
     std::optional<double> distance_bound;  // rows further away than this do not matter
     std::optional<std::vector<NodeId>> allowed;
+    std::optional<std::vector<RowId>> allowed_rows;  // external content
   };
   Status open(std::shared_ptr<Table> table, std::size_t vector_index, sqlite3_value* query,
               Arguments arguments);
@@ -48,7 +51,7 @@ class SearchStream {
   bool has_k_ = false;
   bool finished_ = false;
   std::size_t batch_size_ = 0;
-  std::unordered_set<NodeId> emitted_;
+  std::unordered_set<RowId> emitted_;
   std::vector<Hit> batch_;
   std::size_t position_ = 0;
 };

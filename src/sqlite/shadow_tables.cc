@@ -18,15 +18,20 @@ struct ShadowTable {
 };
 
 // FORMAT. Every table has an explicit key: VACUUM renumbers rowids that have none.
+constexpr std::string_view kBlockColumns = "(block INTEGER PRIMARY KEY, data BLOB)";
 constexpr std::array kColumnTables{
-    ShadowTable{"vectors", "(block INTEGER PRIMARY KEY, data BLOB)"},
     ShadowTable{"links", "(node_id INTEGER PRIMARY KEY, data BLOB)"},
-    ShadowTable{"dead", "(seq INTEGER, node_id INTEGER, PRIMARY KEY(seq, node_id)) WITHOUT ROWID"},
+    ShadowTable{"dead",
+                "(seq INTEGER, node_id INTEGER, checksum INTEGER, "
+                "PRIMARY KEY(seq, node_id)) WITHOUT ROWID"},
     ShadowTable{"commits",
                 "(seq INTEGER PRIMARY KEY, commit_id INTEGER, max_node_id INTEGER, "
                 "live_count INTEGER, dead_count INTEGER, entry_point INTEGER, state BLOB)"}};
 constexpr ShadowTable kConfigTable{"config", "(key TEXT PRIMARY KEY, value) WITHOUT ROWID"};
 constexpr std::string_view kRows = "rows";
+
+// One of two; kColumnTables are those that every vector column has.
+ShadowTable block_table(Blocks blocks) { return {blocks_kind(blocks), kBlockColumns}; }
 
 std::string bare_name(std::string_view table, std::string_view kind, std::string_view suffix) {
   std::string name(table);
@@ -56,6 +61,10 @@ Status rename(sqlite3* db, std::string_view schema, std::string_view table, std:
 
 }  // namespace
 
+std::string_view blocks_kind(Blocks blocks) noexcept {
+  return blocks == Blocks::kVectors ? "vectors" : "codes";
+}
+
 std::string column_suffix(std::size_t vector_index) {
   return vector_index == 0 ? std::string() : std::to_string(vector_index + 1);
 }
@@ -66,7 +75,8 @@ std::string shadow_name(std::string_view schema, std::string_view table, std::st
 }
 
 Status create_shadow_tables(sqlite3* db, std::string_view schema, std::string_view table,
-                            std::string_view suffix) {
+                            std::string_view suffix, Blocks blocks) {
+  NEARLITE_TRY(create(db, schema, table, suffix, block_table(blocks)));
   for (const ShadowTable& shadow : kColumnTables) {
     NEARLITE_TRY(create(db, schema, table, suffix, shadow));
   }
@@ -74,7 +84,8 @@ Status create_shadow_tables(sqlite3* db, std::string_view schema, std::string_vi
 }
 
 Status drop_shadow_tables(sqlite3* db, std::string_view schema, std::string_view table,
-                          std::string_view suffix) {
+                          std::string_view suffix, Blocks blocks) {
+  NEARLITE_TRY(drop(db, schema, table, suffix, block_table(blocks)));
   for (const ShadowTable& shadow : kColumnTables) {
     NEARLITE_TRY(drop(db, schema, table, suffix, shadow));
   }
@@ -82,7 +93,8 @@ Status drop_shadow_tables(sqlite3* db, std::string_view schema, std::string_view
 }
 
 Status rename_shadow_tables(sqlite3* db, std::string_view schema, std::string_view table,
-                            std::string_view suffix, std::string_view new_table) {
+                            std::string_view suffix, std::string_view new_table, Blocks blocks) {
+  NEARLITE_TRY(rename(db, schema, table, suffix, new_table, block_table(blocks)));
   for (const ShadowTable& shadow : kColumnTables) {
     NEARLITE_TRY(rename(db, schema, table, suffix, new_table, shadow));
   }
@@ -108,9 +120,12 @@ bool is_shadow_kind(std::string_view name) noexcept {
   }
   const std::size_t digits = std::min(name.find_first_of("0123456789"), name.size());
   const std::string_view kind = name.substr(0, digits);
-  const bool is_ours = std::any_of(
-      kColumnTables.begin(), kColumnTables.end(),
-      [&](const ShadowTable& shadow) { return equals_ignoring_case(kind, shadow.kind); });
+  const bool is_blocks = equals_ignoring_case(kind, blocks_kind(Blocks::kVectors)) ||
+                         equals_ignoring_case(kind, blocks_kind(Blocks::kCodes));
+  const bool is_ours = is_blocks || std::any_of(kColumnTables.begin(), kColumnTables.end(),
+                                                [&](const ShadowTable& shadow) {
+                                                  return equals_ignoring_case(kind, shadow.kind);
+                                                });
   if (!is_ours || digits == name.size()) return is_ours;
   // Suffixes are 2 to kVectorColumnsMax, without leading zero.
   std::size_t number = 0;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,14 +25,19 @@ namespace nearlite::sqlite {
 [[nodiscard]] std::string shadow_name(std::string_view schema, std::string_view table,
                                       std::string_view kind, std::string_view suffix = {});
 
+/// What the blocks hold: vectors, or with external content only their codes.
+enum class Blocks : std::uint8_t { kVectors, kCodes };
+[[nodiscard]] std::string_view blocks_kind(Blocks blocks) noexcept;
+
 /// The tables of one vector column. A table that exists already is an error.
 Status create_shadow_tables(sqlite3* db, std::string_view schema, std::string_view table,
-                            std::string_view suffix);
+                            std::string_view suffix, Blocks blocks = Blocks::kVectors);
 /// Tables that are missing are not an error.
 Status drop_shadow_tables(sqlite3* db, std::string_view schema, std::string_view table,
-                          std::string_view suffix);
+                          std::string_view suffix, Blocks blocks = Blocks::kVectors);
 Status rename_shadow_tables(sqlite3* db, std::string_view schema, std::string_view table,
-                            std::string_view suffix, std::string_view new_table);
+                            std::string_view suffix, std::string_view new_table,
+                            Blocks blocks = Blocks::kVectors);
 
 /// The same for <table>_config.
 Status create_config_table(sqlite3* db, std::string_view schema, std::string_view table);

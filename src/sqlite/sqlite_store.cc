@@ -38,10 +38,10 @@ const std::array<SqliteStore::VerbText, SqliteStore::kVerbCount> SqliteStore::kT
     {"links", "INSERT OR REPLACE INTO ", "(node_id, data) VALUES(?1, ?2)"},
     {"links", "DELETE FROM ", " WHERE node_id = ?1"},
     {"links", "DELETE FROM ", " WHERE node_id > ?1"},
-    {"dead", "INSERT OR REPLACE INTO ", "(seq, node_id) VALUES(?1, ?2)"},
+    {"dead", "INSERT OR REPLACE INTO ", "(seq, node_id, checksum) VALUES(?1, ?2, ?3)"},
     {"dead", "DELETE FROM ", " WHERE seq = ?1 AND node_id = ?2"},
     {"dead", "DELETE FROM ", ""},
-    {"dead", "SELECT seq, node_id FROM ",
+    {"dead", "SELECT seq, node_id, checksum FROM ",
      " WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq, node_id LIMIT ?3"},
     {"vectors", "SELECT typeof(data) FROM ", " WHERE block = ?1"},
     {"vectors", "INSERT INTO ", "(block, data) VALUES(?1, ?2)"},
@@ -59,8 +59,12 @@ const std::array<SqliteStore::VerbText, SqliteStore::kVerbCount> SqliteStore::kT
 }};
 
 SqliteStore::SqliteStore(sqlite3* db, std::string schema, std::string table, std::string suffix,
-                         const VectorLayout& layout)
-    : db_(db), schema_(std::move(schema)), suffix_(std::move(suffix)), layout_(layout) {
+                         const VectorLayout& layout, Blocks blocks)
+    : db_(db),
+      schema_(std::move(schema)),
+      suffix_(std::move(suffix)),
+      blocks_(blocks),
+      layout_(layout) {
   set_table(std::move(table));
 }
 
@@ -87,6 +91,7 @@ bool SqliteStore::tables_exist() const noexcept {
 
 std::string SqliteStore::name_of(std::string_view kind) const {
   const std::string_view suffix = kind == "config" ? std::string_view() : suffix_;
+  if (kind == "vectors") kind = blocks_kind(blocks_);
   std::string name = table_;
   return name.append("_").append(kind).append(suffix);
 }
@@ -221,7 +226,7 @@ Status SqliteStore::erase_links_above(NodeId id) {
 
 Status SqliteStore::put_dead(std::uint64_t seq, NodeId id) {
   NEARLITE_ASSIGN(Statement * put, statement(kPutDead));
-  return put->use().bind(1, to_signed(seq)).bind(2, id).run();
+  return put->use().bind(1, to_signed(seq)).bind(2, id).bind(3, deletion_check(seq, id)).run();
 }
 
 Status SqliteStore::erase_dead(std::uint64_t seq, NodeId id) {
@@ -251,7 +256,15 @@ Status SqliteStore::scan_dead(std::uint64_t first_seq, std::uint64_t last_seq, s
     if (seq < 0 || id <= 0 || id > kNodeIdMax) {
       return corruption(name_of("dead"), "a number is out of its range");
     }
-    NEARLITE_TRY(visit(static_cast<std::uint64_t>(seq), static_cast<NodeId>(id)));
+    const auto at = static_cast<std::uint64_t>(seq);
+    const auto node = static_cast<NodeId>(id);
+    NEARLITE_ASSIGN(const std::int64_t check, use.get_int64(2));
+    if (check != std::int64_t{deletion_check(at, node)}) {
+      return corruption(name_of("dead"), "the deletion of node " + std::to_string(id) +
+                                             " by commit " + std::to_string(seq) +
+                                             " does not check");
+    }
+    NEARLITE_TRY(visit(at, node));
   }
 }
 

@@ -28,7 +28,7 @@ class SqliteStore final : public Store {
  public:
   /// `suffix` is column_suffix() of the vector column. Nothing is read or prepared yet.
   SqliteStore(sqlite3* db, std::string schema, std::string table, std::string suffix,
-              const VectorLayout& layout);
+              const VectorLayout& layout, Blocks blocks = Blocks::kVectors);
 
   /// Closes all statements; they are prepared anew when needed.
   void drop_statements() noexcept;
@@ -116,6 +116,7 @@ class SqliteStore final : public Store {
   std::string schema_;
   std::string table_;
   std::string suffix_;
+  Blocks blocks_;
   std::string vectors_;  // name of the table of blocks, unquoted
   VectorLayout layout_;
   std::array<Statement, kVerbCount> statements_;

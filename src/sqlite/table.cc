@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "storage/side_file.h"
 
 namespace nearlite::sqlite {
 
@@ -61,14 +62,21 @@ std::shared_ptr<CacheSlot> find_slot(sqlite3* db, const std::string& schema,
 
 // A schema may come from a stranger's file, so its text must not choose where we write: a bare name
 // only, which is resolved beside the database file.
+// What SQLite would take for a journal of a database beside it is refused, too.
 Status check_path(const std::string& table, const std::string& path) {
-  const bool has_folder =
-      path.find('/') != std::string::npos || path.find('\\') != std::string::npos;
-  if (path.empty() || (!has_folder && path[0] != '.' && path.find('\0') == std::string::npos))
-    return {};
-  return invalid(
-      table,
-      "path: expected a bare file name (the file lies beside the database), got " + shown(path));
+  if (path.empty()) return {};
+  if (path.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos || path[0] == '.') {
+    return invalid(
+        table,
+        "path: expected a bare file name (the file lies beside the database), got " + shown(path));
+  }
+  for (const std::string_view suffix : {"-journal", "-wal", "-shm"}) {
+    if (path.ends_with(suffix)) {
+      return invalid(table, "path: a name that ends in " + std::string(suffix) +
+                                " belongs to SQLite, got " + shown(path));
+    }
+  }
+  return {};
 }
 
 std::uint32_t threads_from_environment() {
@@ -93,6 +101,14 @@ Status Table::error(Code code, std::string_view what) const {
 
 std::string Table::rows_name() const { return shadow_name(schema_, name_, "rows"); }
 
+std::string Table::source_name() const {
+  return content_ != nullptr ? content_->quoted_table() : rows_name();
+}
+
+std::string Table::source_rowid() const {
+  return content_ != nullptr ? quote_identifier(content_->names().rowid) : "rowid";
+}
+
 std::string Table::node_column(std::size_t vector_index) {
   return "node_id" + column_suffix(vector_index);
 }
@@ -113,10 +129,13 @@ Result<std::size_t> Table::find_vector(std::string_view name) const {
 }
 
 Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::string& schema,
-                                             const std::string& name, const TableOptions& options,
+                                             const std::string& name, const TableOptions& given,
                                              std::span<const char* const> arguments) {
-  std::shared_ptr<Table> table(new Table(connection, schema, name, options));
+  std::shared_ptr<Table> table(new Table(connection, schema, name, given));
+  const TableOptions& options = table->options_;
   sqlite3* db = connection.db();
+  NEARLITE_TRY(check_path(name, options.path));
+  if (options.content) NEARLITE_TRY(table->learn_content());
   // No clock, no randomness: the same statements on the same database give the same uuid, and a
   // table that is dropped and made again gets another one.
   NEARLITE_ASSIGN(const std::int64_t schema_version, pragma_value(db, schema, "schema_version"));
@@ -142,17 +161,20 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
       case ValueType::kBlob: columns += " BLOB"; break;
     }
   }
-  NEARLITE_TRY(check_path(name, options.path));
   NEARLITE_TRY(create_config_table(db, schema, name));
   NEARLITE_TRY(execute(db, "CREATE TABLE " + table->rows_name() + "(" + columns + ")", name));
   std::vector<VectorLayout> layouts;
   for (std::size_t i = 0; i < options.vectors.size(); ++i) {
-    NEARLITE_TRY(create_shadow_tables(db, schema, name, column_suffix(i)));
+    NEARLITE_TRY(create_shadow_tables(db, schema, name, column_suffix(i), table->blocks()));
     layouts.push_back(choose_vector_layout(
-        static_cast<std::uint32_t>(vector_bytes(options.vectors[i].type, options.vectors[i].dim)),
+        static_cast<std::uint32_t>(slot_content_bytes(table->index_options(i))),
         static_cast<std::uint32_t>(page_size)));
   }
   NEARLITE_TRY(table->make_indexes(layouts));
+  for (const auto& index : table->indexes_) {
+    const std::string& side_file = index->side_file().path;
+    if (!side_file.empty()) NEARLITE_TRY(check_side_file(side_file));
+  }
   Store& config = table->indexes_.front()->store();
   NEARLITE_TRY(config.put_config(kFormatKey, bytes_of(std::to_string(kFormatVersion))));
   NEARLITE_TRY(config.put_config(kUuidKey, bytes_of(table->uuid_)));
@@ -162,6 +184,7 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
     NEARLITE_TRY(table->indexes_[i]->create());
   }
   table->is_new_ = true;
+  if (options.content) NEARLITE_TRY(table->start_content());
   connection.add(table);
   return table;
 }
@@ -193,30 +216,45 @@ Status Table::save() {
   return {};
 }
 
+IndexOptions Table::index_options(std::size_t vector_index) const {
+  const VectorColumn& column = options_.vectors[vector_index];
+  const std::string suffix = column_suffix(vector_index);
+  IndexOptions options;
+  options.label = name_ + "." + column.name;
+  options.element = column.type;
+  options.metric = column.metric;
+  options.dim = column.dim;
+  options.m = options_.m;
+  options.ef_construction = options_.ef_construction;
+  options.quantize = options_.quantize;
+  options.seed = hash64(bytes_of(uuid_ + suffix));
+  options.is_external = options_.content.has_value();
+  options.centre_key = "centre" + suffix;
+  options.ef_search = options_.ef_search;
+  options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
+  options.parallel_insert_threshold = options_.parallel_insert_threshold;
+  options.thread_count = threads_from_environment();
+  return options;
+}
+
+Blocks Table::blocks() const noexcept {
+  return options_.content ? Blocks::kCodes : Blocks::kVectors;
+}
+
 Status Table::make_indexes(std::span<const VectorLayout> layouts) {
   for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
-    const VectorColumn& column = options_.vectors[i];
     const std::string suffix = column_suffix(i);
-    IndexOptions options;
-    options.label = name_ + "." + column.name;
-    options.element = column.type;
-    options.metric = column.metric;
-    options.dim = column.dim;
-    options.m = options_.m;
-    options.ef_construction = options_.ef_construction;
-    options.quantize = options_.quantize;
-    options.seed = hash64(bytes_of(uuid_ + suffix));
-    options.centre_key = "centre" + suffix;
-    options.ef_search = options_.ef_search;
-    options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
-    options.parallel_insert_threshold = options_.parallel_insert_threshold;
-    options.thread_count = threads_from_environment();
-    auto store = std::make_unique<SqliteStore>(db_, schema_, name_, suffix, layouts[i]);
+    auto store = std::make_unique<SqliteStore>(db_, schema_, name_, suffix, layouts[i], blocks());
     stores_.push_back(store.get());
-    indexes_.push_back(std::make_unique<Index>(std::move(options), std::move(store),
+    indexes_.push_back(std::make_unique<Index>(index_options(i), std::move(store),
                                                find_slot(db_, schema_, uuid_ + suffix)));
     indexes_.back()->set_side_file(find_side_file(suffix));
   }
+  if (!options_.content) return {};
+  auto content = std::make_unique<ContentTable>(db_, content_place(), content_names_,
+                                                options_.vectors.front(), *stores_.front());
+  content_ = content.get();
+  indexes_.front()->set_content(std::move(content));
   return {};
 }
 
@@ -240,6 +278,7 @@ Result<std::shared_ptr<Table>> Table::open(Connection& connection, const std::st
   if (status.ok()) {
     if (auto known = connection.find(schema, table->uuid_)) {
       known->set_name(name);
+      if (known->content_ != nullptr) known->content_->forget();
       return known;
     }
   } else if (status.code() == Code::kCorruption || status.sqlite_code() == SQLITE_ERROR) {
@@ -262,6 +301,7 @@ Status Table::load_config() {
   }
   NEARLITE_ASSIGN(uuid_, config_text(config, kUuidKey));
   if (uuid_.size() != 32) return corruption(name_ + "_config", "no uuid");
+  if (options_.content) NEARLITE_TRY(load_content_config(config));
   std::vector<VectorLayout> layouts;
   for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
     NEARLITE_ASSIGN(const std::string text,
@@ -270,8 +310,7 @@ Status Table::load_config() {
     if (capacity < 1 || capacity > 65'536) {
       return corruption(name_ + "_config", "vectors per block: " + shown(text));
     }
-    const VectorColumn& column = options_.vectors[i];
-    layouts.push_back({static_cast<std::uint32_t>(vector_bytes(column.type, column.dim)),
+    layouts.push_back({static_cast<std::uint32_t>(slot_content_bytes(index_options(i))),
                        static_cast<std::uint32_t>(capacity)});
   }
   NEARLITE_TRY(make_indexes(layouts));
@@ -311,6 +350,7 @@ Status Table::ready() {
 void Table::drop_statements() noexcept {
   for (Statement* statement : {&exists_, &nodes_, &insert_, &update_, &delete_}) statement->close();
   for (SqliteStore* store : stores_) store->drop_statements();
+  if (content_ != nullptr) content_->drop_statements();
 }
 
 void Table::detach() noexcept {
@@ -325,12 +365,14 @@ void Table::set_name(const std::string& name) {
     stores_[i]->set_table(name);
     indexes_[i]->options().label = name + "." + options_.vectors[i].name;
   }
+  if (content_ != nullptr) content_->set_index(name);
 }
 
 Status Table::rename(const std::string& new_name) {
   drop_statements();
+  if (options_.content) NEARLITE_TRY(rename_content(new_name));
   for (std::size_t i = 0; i < stores_.size(); ++i) {
-    NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name));
+    NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name, blocks()));
   }
   NEARLITE_TRY(rename_config_table(db_, schema_, name_, new_name));
   NEARLITE_TRY(execute(
@@ -338,6 +380,7 @@ Status Table::rename(const std::string& new_name) {
       name_));
   former_names_.push_back(name_);
   set_name(new_name);
+  NEARLITE_TRY(finish_rename_content());
   return connection_.register_knn(new_name);
 }
 
@@ -352,8 +395,12 @@ Status Table::destroy() {
   if (writing) NEARLITE_TRY(connection_.transaction_guard().enlist(shared_from_this()));
   drop_statements();
   const auto drop = [&]() -> Status {
+    if (options_.content) {
+      NEARLITE_TRY(drop_triggers(db_, content_place()));
+      NEARLITE_TRY(drop_log(db_, content_place()));
+    }
     for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
-      NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i)));
+      NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i), blocks()));
     }
     NEARLITE_TRY(drop_config_table(db_, schema_, name_));
     return execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_);
@@ -438,7 +485,8 @@ bool Table::is_real() {
 Status Table::sync() {
   bool writing = false;
   for (auto& index : indexes_) writing = writing || index->is_writing();
-  if (is_retired_ || (!writing && !is_new_ && !was_dropped_)) return {};
+  const bool has_log = options_.content && options_.content->sync == ContentSync::kLog;
+  if (is_retired_ || (!writing && !is_new_ && !was_dropped_ && !has_log)) return {};
   const sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(db_);
   if (name_in_doubt_) NEARLITE_TRY(find_current_name());
   NEARLITE_ASSIGN(const bool here, has_shadow_tables(name_));
@@ -448,10 +496,10 @@ Status Table::sync() {
     // is nothing to keep in step, and the other rows of the transaction must be able to commit.
     return {};
   }
-  Status status;
+  Status status = apply_log();
   for (auto& index : indexes_) {
-    status = index->sync();
     if (!status.ok()) break;
+    status = index->sync();
   }
   sqlite3_set_last_insert_rowid(db_, last_rowid);
   return status;
@@ -472,6 +520,7 @@ void Table::commit() noexcept {
 // its old name again: neither may be found by name.
 void Table::rollback() noexcept {
   for (auto& index : indexes_) index->rollback();
+  if (content_ != nullptr) content_->forget();
   settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   settings_changed_ = false;
   is_retired_ = is_retired_ || is_new_;
@@ -482,6 +531,7 @@ void Table::rollback() noexcept {
 
 void Table::rollback_to() noexcept {
   for (auto& index : indexes_) index->rollback_to();
+  if (content_ != nullptr) content_->forget();
   settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   name_in_doubt_ = name_in_doubt_ || !former_names_.empty();
 }

@@ -8,13 +8,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "index/index.h"
 #include "nearlite/status.h"
+#include "sqlite/content_table.h"
 #include "sqlite/handles.h"
 #include "sqlite/sqlite_store.h"
 #include "sqlite/table_options.h"
@@ -22,6 +25,10 @@
 namespace nearlite::sqlite {
 
 class Connection;
+class Table;
+
+/// Why rows of an index over another table's cannot be written.
+Status refuse_write(const Table& table);
 
 /// How a row write ended; SQLite needs the plain code for conflicts.
 enum class Written : std::uint8_t { kDone, kConflict };
@@ -90,7 +97,18 @@ class Table : public std::enable_shared_from_this<Table> {
   Result<std::vector<std::pair<NodeId, RowId>>> live_rows(std::size_t vector_index);
   /// SQL name of <t>_rows, schema-qualified, and of its node column for a vector column.
   [[nodiscard]] std::string rows_name() const;
+  /// Where a scan of the rows reads: <t>_rows, or the content table; and what the rowid is called
+  /// there. REQUIRES: content()->ready() where there is one.
+  [[nodiscard]] std::string source_name() const;
+  [[nodiscard]] std::string source_rowid() const;
   static std::string node_column(std::size_t vector_index);
+
+  // ---- External content (table_content.cc)
+  /// The table whose rows these are; null when they are our own.
+  [[nodiscard]] ContentTable* content() noexcept { return content_; }
+  [[nodiscard]] const ContentTable* content() const noexcept { return content_; }
+  /// Brings the node of a row in step with what the row says now.
+  Status touch(RowId rowid);
 
   // ---- Commands (table_command.cc)
   Status command(std::string_view name, sqlite3_value* argument);
@@ -109,12 +127,30 @@ class Table : public std::enable_shared_from_this<Table> {
  private:
   Table(Connection& connection, std::string schema, std::string name, TableOptions options);
 
+  [[nodiscard]] ContentPlace content_place() const;
+  Status learn_content();
+  Status write_content_config();
+  Status load_content_config(Store& config);
+  Status start_content();
+  Status set_row(const ContentTable::Row& row);
+  Status build(std::uint64_t limit);
+  Status build_command(sqlite3_value* argument);
+  Status apply_log();
+  Status find_differences(const std::function<Status(RowId rowid, const std::string& why)>& visit);
+  Status check_content_rows(std::size_t limit, std::vector<std::string>& problems);
+  Status repair_content();
+  Status rebuild_content();
+  Status rename_content(const std::string& new_name);
+  Status finish_rename_content();
+
   Status rebuild();
   Status change_setting(std::string_view name, const std::string& value);
   Status load_config();
   Status load_settings();
   void apply_settings();
   [[nodiscard]] SideFile find_side_file(const std::string& suffix) const;
+  [[nodiscard]] IndexOptions index_options(std::size_t vector_index) const;
+  [[nodiscard]] Blocks blocks() const noexcept;
   Status make_indexes(std::span<const VectorLayout> layouts);
   void set_name(const std::string& name);
   void drop_statements() noexcept;
@@ -151,7 +187,11 @@ class Table : public std::enable_shared_from_this<Table> {
   Status broken_;                   // why only DROP is possible
   int attach_count_ = 0;
   std::vector<std::unique_ptr<Index>> indexes_;
-  std::vector<SqliteStore*> stores_;  // owned by indexes_
+  std::vector<SqliteStore*> stores_;     // owned by indexes_
+  ContentTable* content_ = nullptr;      // owned by the index
+  ContentNames content_names_;           // as of CREATE
+  std::optional<ContentNames> renamed_;  // for which a rename makes triggers again
+  ContentTable::Row touched_;
 
   Statement exists_;
   Statement nodes_;

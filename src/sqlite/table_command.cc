@@ -19,6 +19,7 @@ constexpr std::size_t kProblemsMax = 100;
 Result<std::vector<std::string>> Table::check(std::size_t limit) {
   NEARLITE_TRY(ready());
   std::vector<std::string> problems;
+  if (content_ != nullptr) NEARLITE_TRY(check_content_rows(limit, problems));
   for (std::size_t i = 0; i < indexes_.size() && problems.size() < limit; ++i) {
     const auto live = live_rows(i);
     if (!live.ok()) {
@@ -34,6 +35,7 @@ Result<std::vector<std::string>> Table::check(std::size_t limit) {
 
 Status Table::command(std::string_view name, sqlite3_value* argument) {
   NEARLITE_TRY(ready());
+  if (name == "build") return build_command(argument);
   const bool has_argument = argument != nullptr && sqlite3_value_type(argument) != SQLITE_NULL;
   if (has_argument) {
     const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argument));
@@ -41,7 +43,7 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
     const std::string value(text, static_cast<std::size_t>(sqlite3_value_bytes(argument)));
     return change_setting(name, value);
   }
-  if (name == "sync") return {};  // tables that own their rows have no log to apply
+  if (name == "sync") return apply_log();
   if (name == "save") return save();
   if (name == "integrity-check") {
     NEARLITE_ASSIGN(const auto problems, check(kProblemsMax));
@@ -50,6 +52,7 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
                  std::to_string(problems.size()) + " problem(s); the first: " + problems.front());
   }
   if (name == "repair") {
+    if (content_ != nullptr) return repair_content();
     NEARLITE_ASSIGN(const auto problems, check(1));
     return problems.empty() ? Status() : rebuild();
   }
@@ -61,10 +64,24 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
   }
   return error(Code::kInvalidArgument, "unknown command " + shown(name) +
                                            "; there are optimize, compact, repair, rebuild, "
-                                           "integrity-check, sync, save, and settings");
+                                           "integrity-check, sync, build, save, and settings");
+}
+
+// 'build' goes on with what CREATE left, k rows of it where k is given.
+Status Table::build_command(sqlite3_value* argument) {
+  if (content_ == nullptr) {
+    return error(Code::kInvalidArgument, "build is for indexes over another table's rows");
+  }
+  if (sqlite3_value_type(argument) == SQLITE_NULL) return build(UINT64_MAX);
+  const sqlite3_int64 limit = sqlite3_value_int64(argument);
+  if (sqlite3_value_numeric_type(argument) != SQLITE_INTEGER || limit < 1) {
+    return error(Code::kInvalidArgument, "build: k is a number of rows, 1 or more");
+  }
+  return build(static_cast<std::uint64_t>(limit));
 }
 
 Status Table::rebuild() {
+  if (content_ != nullptr) return rebuild_content();
   for (std::size_t i = 0; i < indexes_.size(); ++i) {
     NEARLITE_ASSIGN(const auto live, live_rows(i));
     NEARLITE_TRY(indexes_[i]->rebuild(live));
@@ -91,10 +108,35 @@ Status Table::change_setting(std::string_view name, const std::string& value) {
   return {};
 }
 
+namespace {
+
+Status add_content_stats(ContentTable& content, nlohmann::ordered_json& all) {
+  nlohmann::ordered_json one;
+  NEARLITE_ASSIGN(const auto problems, content.schema_problems());
+  one["table"] = content.names().table;
+  one["rowid"] = content.names().rowid;
+  one["vector"] = content.names().vector;
+  one["sync"] = content.place().sync == ContentSync::kLog ? "log" : "strict";
+  one["problems"] = problems;
+  if (problems.empty()) {
+    NEARLITE_ASSIGN(const ContentState state, content.state());
+    NEARLITE_ASSIGN(const std::uint64_t rows, content.row_count());
+    one["rows"] = rows;
+    one["logged"] = state.changed.size();
+    one["built"] = !state.unbuilt_from;
+    if (state.unbuilt_from) one["unbuilt_from"] = *state.unbuilt_from;
+  }
+  all["content"] = std::move(one);
+  return {};
+}
+
+}  // namespace
+
 Result<std::string> Table::stats_json() {
   NEARLITE_TRY(ready());
   nlohmann::ordered_json all;
   all["table"] = name_;
+  if (content_ != nullptr) NEARLITE_TRY(add_content_stats(*content_, all));
   all["simd"] = std::string(name_of(active_simd_target()));
   all["indexes"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < indexes_.size(); ++i) {

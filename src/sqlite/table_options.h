@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,9 +56,32 @@ struct Column {
 /// When the side file is written.
 enum class Persist : std::uint8_t { kCommit, kEvery, kClose };
 
+/// How an index hears of changes to the rows it follows.
+enum class ContentSync : std::uint8_t {
+  kStrict,  ///< triggers write through the virtual table
+  kLog,     ///< triggers note the rowid in an ordinary table; SQLite alone can write
+};
+
+/// External content: the rows are those of a table that exists already.
+struct ContentOptions {
+  std::string table;
+  std::string rowid;  ///< empty: found
+  std::string vector = "embedding";
+  ContentSync sync = ContentSync::kStrict;
+  bool is_deferred = false;  ///< CREATE leaves the rows to the command 'build'
+  // As given; what is not is told by the table, and then stands in TableOptions::vectors.
+  std::optional<ElementType> element;
+  std::optional<std::uint32_t> dim;
+  std::optional<Metric> metric;
+
+  bool operator==(const ContentOptions&) const = default;
+};
+
 struct TableOptions {
   std::vector<VectorColumn> vectors;  ///< never empty after parse_arguments()
   std::vector<Column> columns;        ///< all columns, vectors included
+
+  std::optional<ContentOptions> content;
 
   std::uint32_t m = 16;                 ///< 2–128
   std::uint32_t ef_construction = 200;  ///< 1–10,000
@@ -90,6 +114,16 @@ Status change_option(std::string_view table, std::string_view name, std::string_
 /// The name under which an option is kept: "ef" is "ef_construction"; others in lower case. Empty
 /// when unknown.
 [[nodiscard]] std::string canonical_option(std::string_view name);
+
+/// Fills in what a content table told of its vectors. Errors: kInvalidArgument for a combination
+/// that is not possible.
+Status settle_content(std::string_view table, ElementType element, std::uint32_t dim,
+                      TableOptions& options);
+
+/// The option `name` of external content (content, content_rowid, content_vector, sync, build,
+/// element) from its text. Errors: kNotFound for another name, else kInvalidArgument.
+Status set_content_option(std::string_view table, std::string_view name, std::string_view value,
+                          ContentOptions& options);
 
 /// A failure of the user's input: "nearlite: <table>: <problem>".
 [[nodiscard]] Status invalid(std::string_view table, std::string_view problem);

@@ -7,6 +7,7 @@
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
 #include "sqlite/table.h"
+#include "sqlite/vector_argument.h"
 #include "vector/parse.h"
 
 namespace nearlite::sqlite {
@@ -25,26 +26,13 @@ struct Table::NewRow {
 
 namespace {
 
-// A vector may come as JSON text, as float32 or as the declared type; the length of a blob tells
-// which.
 Status parse_any(const VectorColumn& column, sqlite3_value* value, std::vector<float>& out) {
-  switch (sqlite3_value_type(value)) {
-    case SQLITE_TEXT: {
-      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-      if (text == nullptr) return bare_code(SQLITE_NOMEM);
-      const std::string_view view(text, static_cast<std::size_t>(sqlite3_value_bytes(value)));
-      return parse_vector_text(view, column.dim, out);
-    }
-    case SQLITE_BLOB: {
-      const auto* data = static_cast<const std::byte*>(sqlite3_value_blob(value));
-      const std::span bytes(data, static_cast<std::size_t>(sqlite3_value_bytes(value)));
-      const bool is_native = bytes.size() == vector_bytes(column.type, column.dim);
-      const bool is_float = bytes.size() == vector_bytes(ElementType::kFloat32, column.dim);
-      const ElementType type = !is_native && is_float ? ElementType::kFloat32 : column.type;
-      return parse_vector_blob(bytes, type, column.dim, out);
-    }
-    default: return {Code::kInvalidArgument, "a vector is JSON text or a blob"};
-  }
+  const int type = sqlite3_value_type(value);
+  const void* data = type == SQLITE_TEXT ? sqlite3_value_text(value) : sqlite3_value_blob(value);
+  if (type == SQLITE_TEXT && data == nullptr) return bare_code(SQLITE_NOMEM);
+  const std::span bytes(static_cast<const std::byte*>(data),
+                        static_cast<std::size_t>(sqlite3_value_bytes(value)));
+  return parse_column_vector(column.type, column.dim, type, bytes, out);
 }
 
 bool is_number(sqlite3_value* value, bool allow_real) {
@@ -79,20 +67,6 @@ const char* name_of_type(int type) {
     default: return "null";
   }
 }
-
-// Nested INSERTs change last_insert_rowid(); what the user sees is set by SQLite from xUpdate's
-// result or stays.
-class KeepLastRowid {
- public:
-  explicit KeepLastRowid(sqlite3* db) : db_(db), rowid_(sqlite3_last_insert_rowid(db)) {}
-  ~KeepLastRowid() { sqlite3_set_last_insert_rowid(db_, rowid_); }
-  KeepLastRowid(const KeepLastRowid&) = delete;
-  KeepLastRowid& operator=(const KeepLastRowid&) = delete;
-
- private:
-  sqlite3* db_;
-  sqlite3_int64 rowid_;
-};
 
 }  // namespace
 

@@ -59,6 +59,22 @@ Status read_vector(sqlite3_value* value, ElementType untyped, VectorValue& out) 
   }
 }
 
+Status parse_column_vector(ElementType declared, std::uint32_t dim, int type,
+                           std::span<const std::byte> content, std::vector<float>& out) {
+  switch (type) {
+    case SQLITE_TEXT:
+      return parse_vector_text({reinterpret_cast<const char*>(content.data()), content.size()}, dim,
+                               out);
+    case SQLITE_BLOB: {
+      const bool is_native = content.size() == vector_bytes(declared, dim);
+      const bool is_float = content.size() == vector_bytes(ElementType::kFloat32, dim);
+      const ElementType found = !is_native && is_float ? ElementType::kFloat32 : declared;
+      return parse_vector_blob(content, found, dim, out);
+    }
+    default: return {Code::kInvalidArgument, "a vector is JSON text or a blob"};
+  }
+}
+
 Result<const VectorValue*> read_argument(sqlite3_context* context, const char* function,
                                          sqlite3_value** arguments, int index,
                                          VectorValue& scratch) {

@@ -4,6 +4,7 @@
 // on give to their results, says otherwise. Subtypes do not survive being stored in a table.
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,9 @@ inline constexpr unsigned kSubtypeInt8 = 225;
 inline constexpr unsigned kSubtypeFloat16 = 226;
 inline constexpr unsigned kSubtypeBFloat16 = 227;
 
+/// SQLITE_RESULT_SUBTYPE, which came with SQLite 3.45; older hosts do not mind.
+inline constexpr int kResultSubtype = 0x001000000;
+
 struct VectorValue {
   ElementType type = ElementType::kFloat32;
   bool is_text = false;  ///< came as JSON: its type is whatever is needed
@@ -32,6 +36,12 @@ struct VectorValue {
 /// Reads a text or blob; `untyped` is the type of a blob without subtype. Never called for NULL.
 /// Errors: kInvalidArgument with a plain phrase, without function or table; kNoMemory.
 Status read_vector(sqlite3_value* value, ElementType untyped, VectorValue& out);
+
+/// Reads the content of a vector column: JSON text, float32, or the declared type; the length of a
+/// blob tells which. `type` is SQLITE_TEXT or so. Errors: kInvalidArgument with a plain phrase;
+/// kNoMemory.
+Status parse_column_vector(ElementType declared, std::uint32_t dim, int type,
+                           std::span<const std::byte> content, std::vector<float>& out);
 
 /// Argument number `index` of a SQL function, read once: a JSON text that is the same for every row
 /// of a statement is parsed for the first row only. The message names function and argument.

@@ -52,8 +52,10 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
     }
     text += ", ";
   }
-  return text + "distance HIDDEN, k HIDDEN, ef_search HIDDEN, exact HIDDEN, " +
-         quote_identifier(table_name) + " HIDDEN)";
+  text += "distance HIDDEN, k HIDDEN, ef_search HIDDEN, exact HIDDEN, " +
+          quote_identifier(table_name) + " HIDDEN";
+  if (options.content) text += ", " + std::string(kTouchedColumn) + " HIDDEN";
+  return text + ")";
 }
 
 // argv: module name, schema, table name, arguments.
@@ -168,9 +170,28 @@ Status check_hidden(const Table& table, sqlite3_value** hidden) {
   return {};
 }
 
+// External content: only commands and the touches of our triggers are written here.
+Status write_content(Table& table, int argc, sqlite3_value** argv) {
+  const bool is_insert = argc > 1 && sqlite3_value_type(argv[0]) == SQLITE_NULL;
+  if (is_insert) {
+    sqlite3_value** hidden = argv + 2 + table.options().columns.size();
+    NEARLITE_TRY(check_hidden(table, hidden));
+    if (sqlite3_value_type(hidden[kCommand]) != SQLITE_NULL) {
+      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(hidden[kCommand]));
+      if (text == nullptr) return bare_code(SQLITE_NOMEM);
+      return table.command(text, hidden[kK]);
+    }
+    if (sqlite3_value_type(hidden[kTouched]) == SQLITE_INTEGER) {
+      return table.touch(sqlite3_value_int64(hidden[kTouched]));
+    }
+  }
+  return refuse_write(table);
+}
+
 // argv: old rowid (NULL for INSERT), new rowid, declared columns, hidden columns.
 Status write_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* rowid,
                  bool& conflict) {
+  if (table.content() != nullptr) return write_content(table, argc, argv);
   const bool replace = sqlite3_vtab_on_conflict(table.db()) == SQLITE_REPLACE;
   if (argc == 1) return table.erase(sqlite3_value_int64(argv[0]));
   const std::size_t declared = table.options().columns.size();

@@ -150,6 +150,10 @@ Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& recor
   return reader.finished() ? Status() : damaged("commit", record.seq);
 }
 
+std::uint32_t deletion_check(std::uint64_t seq, NodeId id) noexcept {
+  return checksum({}, mix64(mix64(seq) ^ id));
+}
+
 std::vector<std::byte> encode_links(const NodeRecord& record) {
   NEARLITE_ASSERT(!record.own.empty());
   NEARLITE_ASSERT(record.own.size() <= kLevelMax + 1);

@@ -58,6 +58,10 @@ enum class Touched : std::uint8_t { kDecode, kLeaveOut };
 Status decode_commit_state(std::span<const std::byte> bytes, CommitRecord& record,
                            Touched touched = Touched::kDecode);
 
+/// The checksum beside a deletion: a changed number must not bring a dead row back or hide a live
+/// one.
+std::uint32_t deletion_check(std::uint64_t seq, NodeId id) noexcept;
+
 /// Byte form of a NodeRecord except its id (the row's key), with a checksum that covers the id too.
 /// Lists are sorted ascending; the order of the file is the order of the ids. Deltas as varints.
 std::vector<std::byte> encode_links(const NodeRecord& record);

@@ -59,10 +59,34 @@ Status write_all(int handle, const std::string& path, std::span<const std::byte>
   return {};
 }
 
+// What a file that is there begins with. A schema may come from a stranger's file and name any file
+// beside the database, so nothing is replaced or removed that does not look like ours: an image or,
+// for a temporary one, also an empty file and one whose header was not written yet (zeros).
+Status check_is_ours(const std::string& path, bool is_temporary) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? Status() : io_error(path, "stat");
+  }
+  const Status foreign(Code::kInvalidArgument,
+                       "nearlite: path: " + path +
+                           " exists and is not a side file of an index; it is left as it is");
+  if (!S_ISREG(info.st_mode)) return foreign;
+  if (info.st_size == 0) return is_temporary ? Status() : foreign;
+  const File file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.is_open()) return io_error(path, "open");
+  std::byte head[sizeof(kMagic)] = {};
+  const ssize_t count = read(file.handle(), head, sizeof(head));
+  if (count < 0) return io_error(path, "read");
+  const std::uint64_t magic = Reader(head).u64();
+  const bool is_ours = count == sizeof(head) && (magic == kMagic || (is_temporary && magic == 0));
+  return is_ours ? Status() : foreign;
+}
+
 // The temporary file, ours alone. A crashed writer's left-over has no lock and is taken over; a
 // living writer's has.
 Result<File> open_temporary(const std::string& path, unsigned mode) {
   for (int attempt = 0; attempt < 8; ++attempt) {
+    NEARLITE_TRY(check_is_ours(path, true));
     File file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
     if (!file.is_open()) return io_error(path, "open");
     if (flock(file.handle(), LOCK_EX | LOCK_NB) != 0) {
@@ -147,11 +171,24 @@ Status decode_header(const std::string& path, std::span<const std::byte> bytes,
   return {};
 }
 
+std::string temporary_name(const std::string& path) { return path + ".tmp"; }
+
 }  // namespace
+
+Status check_side_file(const std::string& path) {
+  NEARLITE_TRY(check_is_ours(path, false));
+  return check_is_ours(temporary_name(path), true);
+}
+
+Status remove_side_file(const std::string& path) {
+  NEARLITE_TRY(check_is_ours(path, false));
+  return unlink(path.c_str()) == 0 || errno == ENOENT ? Status() : io_error(path, "remove");
+}
 
 Status write_side_file(const std::string& path, unsigned mode, const SideFileHeader& header,
                        const std::function<Status(const SideFileSink&)>& write_body) {
-  const std::string temporary = path + ".tmp";
+  const std::string temporary = temporary_name(path);
+  NEARLITE_TRY(check_side_file(path));
   NEARLITE_ASSIGN(const File file, open_temporary(temporary, mode));
   std::vector<std::byte> buffer(kHeaderBytes);  // place of the header, known at the end
   buffer.reserve(kBufferBytes);
@@ -190,7 +227,7 @@ Status write_side_file(const std::string& path, unsigned mode, const SideFileHea
 }
 
 Status read_side_file(const std::string& path, const SideImageVisitor& visit) {
-  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const File file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.is_open()) {
     if (errno == ENOENT)
       return {Code::kNotFound, "nearlite: side file " + path + " does not exist"};

@@ -31,9 +31,16 @@ struct SideFileHeader {
                     ///< unlink_floor
 };
 
+/// Whether an image may be written to `path`: no file is there, or an image. Errors:
+/// kInvalidArgument (somebody else's file), kIo.
+Status check_side_file(const std::string& path);
+
+/// Removes an image; without effect when there is none. Errors: as check_side_file.
+Status remove_side_file(const std::string& path);
+
 /// Writes a new image. `write_body` gets a sink to call as often as it likes. `mode`: permission
-/// bits of the file. Errors: kIo, kFull, kBusy (another process is saving). On failure the old
-/// image stays.
+/// bits of the file. Errors: kIo, kFull, kBusy (another process is saving), kInvalidArgument
+/// (check_side_file). On failure the old image stays.
 using SideFileSink = std::function<Status(std::span<const std::byte>)>;
 Status write_side_file(const std::string& path, unsigned mode, const SideFileHeader& header,
                        const std::function<Status(const SideFileSink&)>& write_body);

@@ -196,7 +196,7 @@ class BadInputTest(ImportCase):
         for name in ("no.csv", "no.npy"):
             self.fails(1, "import", self.path, self.folder / name, names=[name, "No such file"])
         self.fails(1, "import", self.path, self.folder, "--format", "csv", names=["folder"])
-        for name, words in {"x.parquet": "duckdb", "x.doc": "unknown format", "x": "--format"}.items():
+        for name, words in {"x.parquet": "duckdb", "x.doc": "unknown", "x": "--format"}.items():
             self.fails(1, "import", self.path, self.write(name, "PAR1"), names=[words])
         file = self.write("a.csv", "embedding\n")
         self.fails(1, "import", self.folder / "none.db", file, names=["none.db"])

@@ -10,7 +10,9 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <new>
+#include <vector>
 
 #include "support/random.h"
 #include "support/sweep.h"
@@ -114,9 +116,11 @@ class AllocationInjector final : public Injector {
   bool persistent_;
 };
 
-class AllocationSweep : public testing::TestWithParam<Script> {
+/// SQLite's allocator may fail, too.
+class AllocationTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
+    if (real_methods.xMalloc != nullptr) return;
     ASSERT_EQ(sqlite3_shutdown(), SQLITE_OK);
     ASSERT_EQ(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_methods), SQLITE_OK);
     sqlite3_mem_methods methods = real_methods;
@@ -125,7 +129,10 @@ class AllocationSweep : public testing::TestWithParam<Script> {
     ASSERT_EQ(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods), SQLITE_OK);
     ASSERT_EQ(sqlite3_initialize(), SQLITE_OK);
   }
+};
 
+class AllocationSweep : public AllocationTest, public testing::WithParamInterface<Script> {
+ protected:
   static void expect_no_fault(bool persistent) {
     const ScratchFolder folder;
     const std::uint64_t seed = seed_of_run(1);
@@ -142,6 +149,30 @@ class AllocationSweep : public testing::TestWithParam<Script> {
 
 TEST_P(AllocationSweep, OneFails) { expect_no_fault(false); }
 TEST_P(AllocationSweep, AllFailFromThere) { expect_no_fault(true); }
+
+// Controls: a harness that cannot fail proves nothing.
+using AllocationHarness = AllocationTest;
+
+TEST_F(AllocationHarness, NoticesAHalfDoneStep) {
+  const ScratchFolder folder;
+  Script script = all_scripts(false).front();
+  script.steps.front() += "; DELETE FROM t WHERE rowid = 41";
+  Sweep sweep(script, folder);
+  AllocationInjector injector(false);
+  EXPECT_NE(sweep.run(injector, kPointsPerRun, 1).fault, "");
+}
+
+TEST_F(AllocationHarness, NoticesMemoryThatIsNotGivenBack) {
+  const ScratchFolder folder;
+  Sweep sweep(all_scripts(false).front(), folder);
+  std::vector<std::unique_ptr<int>> lost;
+  sweep.check_memory([&lost] {
+    if (failure_count > 0) lost.push_back(std::make_unique<int>(0));
+    return block_count.load();
+  });
+  AllocationInjector injector(false);
+  EXPECT_NE(sweep.run(injector, kPointsPerRun, 1).fault, "");
+}
 
 INSTANTIATE_TEST_SUITE_P(Scripts, AllocationSweep, testing::ValuesIn(all_scripts(is_long_run())),
                          [](const auto& script) { return test_name(script.param); });

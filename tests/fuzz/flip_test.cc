@@ -86,7 +86,10 @@ struct Tally {
   std::uint64_t same = 0;
   std::uint64_t errors = 0;
   std::uint64_t mended = 0;
+  std::uint64_t damaged = 0;  ///< flips that change what SQL reads from the index's tables
+  std::uint64_t noticed = 0;  ///< of these: nearlite_check or quick_check says so
   std::vector<std::string> wrong;
+  std::vector<std::string> overlooked;
 };
 
 class Flips {
@@ -97,6 +100,7 @@ class Flips {
     make_rows(database);
     truth_ = ask(database);
     content_ = content_of(database);
+    index_rows_ = index_rows(database);
     Rows pages;
     const int code = database.run(
         "SELECT pageno, name FROM dbstat WHERE name LIKE 't\\_%' ESCAPE '\\' AND name " + tables,
@@ -146,7 +150,18 @@ class Flips {
       }
     }
     ++(is_same ? tally.same : tally.errors);
-    if (database.scalar("PRAGMA quick_check(1)") != Value("ok")) return;
+    const bool is_sound = database.scalar("PRAGMA quick_check(1)") == Value("ok");
+    if (page.second != "t_rows" && index_rows(database) != index_rows_) {
+      ++tally.damaged;
+      Rows verdict;
+      const int code = database.run("SELECT nearlite_check('t')", {}, &verdict);
+      if (!is_sound || code != SQLITE_OK || verdict != Rows{{Value("ok")}}) {
+        ++tally.noticed;
+      } else {
+        tally.overlooked.push_back(where);
+      }
+    }
+    if (!is_sound) return;
     if (page.second.starts_with("t_vectors") || page.second == "t_config") return;
     // SQLite finds nothing wrong, and rows and vectors are whole: the rest can be made again.
     if (page.second == "t_rows") return;
@@ -158,7 +173,21 @@ class Flips {
     }
   }
 
+  /// What SQL reads from the index's own tables, as one text; errors included.
+  static std::string index_rows(Database& database) {
+    std::string text;
+    for (const char* table : {"t_config", "t_vectors", "t_links", "t_dead", "t_commits"}) {
+      Rows rows;
+      text += code_name(database.run(std::string("SELECT * FROM ") + table, {}, &rows)) + "\n";
+      for (const Row& row : rows) {
+        for (const Value& value : row) text += to_text(value) + "|";
+      }
+    }
+    return text;
+  }
+
   std::vector<Answer> truth_;
+  std::string index_rows_;
   std::string content_;
   std::vector<std::pair<std::size_t, std::string>> pages_;
   Blob image_;
@@ -178,6 +207,12 @@ TEST(Flip, SameAnswerOrCleanError) {
     wrong += tally.wrong[i] + "\n";
   EXPECT_EQ(wrong, "") << replay_command(seed);
   EXPECT_GT(tally.errors, 0U) << "no flip was noticed";
+  std::printf("%llu of %llu damaged indexes noticed by the check\n",
+              static_cast<unsigned long long>(tally.noticed),
+              static_cast<unsigned long long>(tally.damaged));
+  for (const std::string& where : tally.overlooked) std::printf("overlooked: %s\n", where.c_str());
+  EXPECT_GT(tally.damaged, tally.flips / 10);
+  EXPECT_GE(tally.noticed * 1000, tally.damaged * 999);
 }
 
 // Nobody can notice a changed word in the user's own row, so there the answers do change: that this

@@ -272,8 +272,11 @@ void damage_row(Database& database, Input& input) {
     const Blob blob = damage_links(static_cast<NodeId>(id), std::get<Blob>(rows[0][0]), input);
     database.run("UPDATE t_links SET data = ?2 WHERE node_id = ?1", {id, blob});
   } else if (kind == 1) {
-    database.run("INSERT OR REPLACE INTO t_dead VALUES(?1, ?2)",
-                 {std::int64_t{input.number<std::int16_t>()}, id});
+    const std::int64_t seq = input.number<std::int16_t>();
+    database.run(
+        "INSERT OR REPLACE INTO t_dead VALUES(?1, ?2, ?3)",
+        {seq, id,
+         std::int64_t{deletion_check(static_cast<std::uint64_t>(seq), static_cast<NodeId>(id))}});
   } else if (kind == 2) {
     database.run("DELETE FROM t_dead WHERE node_id = ?1", {id});
   } else if (kind == 3) {

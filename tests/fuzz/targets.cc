@@ -24,6 +24,7 @@ std::span<const FuzzTarget> fuzz_targets() {
       {"image", fuzz_image},
       {"shadow_rows", fuzz_shadow_rows},
       {"statements", fuzz_statements},
+      {"dialect", fuzz_dialect},
       {"import_file", fuzz_import_file},
       {"embedding_reply", fuzz_embedding_reply},
   };

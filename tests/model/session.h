@@ -71,6 +71,7 @@ struct Session {
   bool has_snapshot = false;
   bool wrote = false;
   bool in_transaction = false;
+  bool failed_to_create = false;  ///< in this transaction, see is_refusal
   std::vector<Savepoint> savepoints;
   Cursor cursor;
 };
@@ -93,6 +94,7 @@ class World {
     if (config_.engine == Database::Engine::kPlain) register_stand_in(session.database);
     session.database.exec("PRAGMA synchronous=OFF");  // for speed; refused while another commits
     session.wrote = session.in_transaction = session.has_snapshot = false;
+    session.failed_to_create = false;
     session.savepoints.clear();
     look(session);
   }
@@ -110,6 +112,7 @@ class World {
     if (next != nullptr) session.cursor.disturbed = true;
     const int code = session.database.run(sql, parameters, rows);
     note(session, sql, parameters, code);
+    if (code == SQLITE_ERROR && sql.starts_with("CREATE")) session.failed_to_create = true;
     const bool refused = is_refusal(session, code);
     if (!refused && (code & 0xff) != expected.code) {
       fail("expected " + code_name(expected.code) + ", got " + code_name(code) + " (" +
@@ -140,7 +143,7 @@ class World {
     if (commit && session.wrote) publish(session);
     if (!commit && session.has_snapshot) session.seen = session.base;
     session.savepoints.clear();
-    session.wrote = session.in_transaction = false;
+    session.wrote = session.in_transaction = session.failed_to_create = false;
     session.has_snapshot = session.database.transaction_state() != SQLITE_TXN_NONE;
     look(session);
   }
@@ -175,12 +178,18 @@ class World {
   bool is_refusal(const Session& session, int code) const {
     const int primary = code & 0xff;
     if (primary == SQLITE_BUSY || (primary == SQLITE_LOCKED && session.cursor.open)) return true;
-    // While a writer waits to commit (PENDING), a connection that has not read the schema yet
-    // cannot, and SQLite says "no such table" instead of BUSY.
-    if (primary != SQLITE_ERROR || config_.journal_mode != "DELETE") return false;
-    if (!session.database.message().starts_with("no such table")) return false;
+    const bool is_unknown = session.database.message().starts_with("no such table");
+    if (primary != SQLITE_ERROR || !is_unknown) return false;
+    // A CREATE that fails because the schema was read too long ago, then ROLLBACK TO: SQLite has
+    // forgotten the tables until the transaction ends (3.40.1 to 3.54.1; plain tables likewise).
+    if (session.failed_to_create) return true;
+    // While a writer waits to commit (PENDING, also when its only statement failed and changed
+    // nothing), a connection that has not read the schema yet cannot, and SQLite says "no such
+    // table" instead of BUSY.
+    if (config_.journal_mode != "DELETE") return false;
     for (const Session& other : sessions_) {
-      if (other.number != session.number && other.wrote) return true;
+      if (other.number == session.number) continue;
+      if (sqlite3_txn_state(other.database.handle(), "main") == SQLITE_TXN_WRITE) return true;
     }
     return false;
   }

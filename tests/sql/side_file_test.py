@@ -181,6 +181,58 @@ class SideFile(SqlCase):
             )
             self.check(second if rowid % 2 else db, rows)
 
+    def test_a_file_of_somebody_else_is_neither_replaced_nor_removed(self):
+        for name in ("t.idx", "t.idx.tmp"):
+            for content in (b"precious", b"no", b"SQLite format 3\0" + bytes(4000), b"\1" * 200):
+                with self.subTest(name=name, content=content[:8]):
+                    self.assert_left_alone(name, content)
+
+    def assert_left_alone(self, name, content):
+        """By a schema that names it: CREATE says so; one from elsewhere never touches it."""
+        for file in os.listdir(self.folder):
+            os.unlink(self.file(file))
+        db, rows = self.make()
+        db.close()
+        os.unlink(self.side)
+        with open(self.file(name), "wb") as file:
+            file.write(content)
+        self.reopened(rows)
+        db = self.connect()
+        self.fails(ERROR, db.run, "SELECT hnsw_save()")
+        self.fails(
+            ERROR, db.run, "CREATE VIRTUAL TABLE u USING hnsw(embedding float[8], path='t.idx')"
+        )
+        self.check(db, rows)
+        db.run("DROP TABLE t")
+        with open(self.file(name), "rb") as file:
+            self.assertEqual(file.read(), content)
+
+    def test_what_is_no_regular_file_is_left_alone(self):
+        db, rows = self.make()
+        db.close()
+        os.unlink(self.side)
+        for make in (os.mkdir, os.mkfifo, lambda path: os.symlink(self.path, path)):
+            make(self.side)
+            self.reopened(rows)
+            db = self.connect()
+            self.fails(ERROR, db.run, "SELECT hnsw_save()")
+            self.check(db, rows)
+            db.close()
+            self.assertTrue(os.path.lexists(self.side))
+            (os.rmdir if os.path.isdir(self.side) else os.unlink)(self.side)
+
+    def test_the_name_of_a_journal_is_refused(self):
+        db = self.connect()
+        for name in ("test.db-wal", "test.db-journal", "other-shm"):
+            self.fails(
+                ERROR,
+                db.run,
+                f"CREATE VIRTUAL TABLE t USING hnsw(embedding float[8], path='{name}')",
+            )
+        self.fails(
+            ERROR, db.run, "CREATE VIRTUAL TABLE t USING hnsw(embedding float[8], path='test.db')"
+        )
+
     def test_dropping_the_table_removes_the_file(self):
         db, _ = self.make()
         db.run("DROP TABLE t")

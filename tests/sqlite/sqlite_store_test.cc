@@ -62,6 +62,7 @@ class SqliteStoreTest : public testing::Test {
     ASSERT_TRUE(store.put_links({2, 20, 1, 2, {{1}}, {}}).ok());
     ASSERT_TRUE(store.put_vector(2, 20, contract::vector_of(2)).ok());
     ASSERT_TRUE(store.put_vector(5, 50, contract::vector_of(5)).ok());
+    ASSERT_TRUE(store.put_dead(6, 5).ok());
     ASSERT_TRUE(store.put_config("k", contract::bytes_of("v")).ok());
   }
   std::int64_t number(const std::string& sql) {
@@ -221,10 +222,16 @@ TEST_F(SqliteStoreTest, DamagedRowsAreCorruptVtab) {
           [&] { return store.scan_vectors(1, 9, none); });
   refused("UPDATE docs_vectors SET block = 7 WHERE block = 0",
           [&] { return store.scan_vectors(1, 99, none); });
-  refused("INSERT INTO docs_dead VALUES(1, -1)",
+  refused("INSERT INTO docs_dead VALUES(1, -1, 0)",
           [&] { return store.scan_dead(0, UINT64_MAX, UINT64_MAX, none); });
-  refused("INSERT INTO docs_dead VALUES(1, 'y')",
+  refused("INSERT INTO docs_dead VALUES(1, 'y', 0)",
           [&] { return store.scan_dead(0, UINT64_MAX, UINT64_MAX, none); });
+  for (const char* damage :
+       {"INSERT INTO docs_dead VALUES(1, 3, 0)", "INSERT INTO docs_dead VALUES(1, 3, NULL)",
+        "UPDATE docs_dead SET node_id = node_id + 1", "UPDATE docs_dead SET seq = seq + 1",
+        "UPDATE docs_dead SET checksum = checksum + 1"}) {
+    refused(damage, [&] { return store.scan_dead(0, UINT64_MAX, UINT64_MAX, none); });
+  }
   refused("UPDATE docs_config SET value = 7", [&] { return store.find_config("k").status(); });
 }
 

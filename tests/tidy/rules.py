@@ -10,7 +10,8 @@ from source import CPP, PROSE, SCRIPTS, code_only, functions, includes
 # A folder may include only what stands to its left. include/nearlite, left of all, is reached as
 # "nearlite/...".
 LADDER = [
-    "base", "vector", "graph", "storage", "index", "sqlite", "api", "formats", "embed", "cli",
+    "base", "vector", "graph", "storage", "index", "dialect", "sqlite", "api", "formats", "embed",
+    "cli",
 ]  # fmt: skip
 # What the command may use beside itself and the public headers.
 CLI_MAY_USE = ["formats", "embed", "cli"]

@@ -231,11 +231,44 @@ TEST(Arguments, CountsOfColumns) {
   EXPECT_FALSE(many("+c", " text", kAuxiliaryColumnsMax + 1));
 }
 
-TEST(Arguments, ExternalContentIsRefusedClearly) {
+TEST(Arguments, ExternalContent) {
+  const TableOptions plain = parsed({"content='my \"docs\"'", "dim=3"});
+  ASSERT_TRUE(plain.content);
+  EXPECT_EQ(plain.content->table, "my \"docs\"");
+  EXPECT_EQ(plain.content->rowid, "");
+  EXPECT_EQ(plain.content->vector, "embedding");
+  EXPECT_EQ(plain.content->sync, ContentSync::kStrict);
+  EXPECT_FALSE(plain.content->is_deferred);
+  EXPECT_EQ(plain.content->dim, 3U);
+  EXPECT_FALSE(plain.content->metric);
+  ASSERT_EQ(plain.columns.size(), 1U);
+
+  const TableOptions full =
+      parsed({"content = docs", "content_rowid = id", "content_vector = [a b]", "sync = LOG",
+              "build = deferred", "element = bit", "metric = hamming", "m = 8"});
+  EXPECT_EQ(full.content->rowid, "id");
+  EXPECT_EQ(full.columns.front().name, "a b");
+  EXPECT_EQ(full.content->sync, ContentSync::kLog);
+  EXPECT_TRUE(full.content->is_deferred);
+  EXPECT_EQ(full.content->element, ElementType::kBit);
+  EXPECT_EQ(full.content->metric, Metric::kHamming);
+  EXPECT_EQ(full.m, 8U);
+}
+
+TEST(Arguments, ExternalContentErrors) {
   for (const char* option :
-       {"content='documents'", "content_rowid='id'", "content_vector='e'", "sync='strict'"}) {
-    expect_invalid({option}, "not supported yet");
+       {"content_rowid='id'", "content_vector='e'", "sync='strict'", "build=now", "element=bit"}) {
+    expect_invalid({option}, "content='table' is missing");
   }
+  expect_invalid({"content=t", "sync=maybe"}, "sync must be strict or log, got 'maybe'");
+  expect_invalid({"content=t", "build=later"}, "build must be now or deferred, got 'later'");
+  expect_invalid({"content=t", "element=text"}, "element must be");
+  expect_invalid({"content=''"}, "content must be a name");
+  expect_invalid({"content=t", "content=u"}, "given twice");
+  expect_invalid({"content=t", "title text"}, "no columns of its own");
+  expect_invalid({"content=t", "v float[3]"}, "no columns of its own");
+  expect_invalid({"content=t", "content_vector=distance"}, "reserved");
+  expect_invalid({"content=t", "dim=0"}, "dimensions");
 }
 
 TEST(Options, ChangedByCommandAndSerialised) {
