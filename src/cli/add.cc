@@ -34,8 +34,7 @@ Result<Target> find_target(Database& database, const std::string& wanted) {
   NEARLITE_CLI_ASSIGN(const IndexTable index, find_index(database, wanted));
   const VectorColumn& vector = index.vector();
   if (has(index.columns, "content")) {
-    return Target{index.name,
-                  insert_sql(index.name, vector.name, as_element(vector, "vec_f32(?2)")),
+    return Target{index.rows, insert_sql(index.rows, vector.name, as_stored(index, "vec_f32(?2)")),
                   vector.dim};
   }
   NEARLITE_CLI_ASSIGN(const auto columns, list_columns(database, "documents"));
@@ -47,24 +46,17 @@ Result<Target> find_target(Database& database, const std::string& wanted) {
                 fmt::format("{}: has no column named content for the text", index.name));
 }
 
-}  // namespace
-
-Result<int> run_add(const AddArguments& arguments) {
-  const bool names_database = arguments.words.size() == 2;
-  const std::string path = names_database ? arguments.words.front() : arguments.database;
-  const std::string& text = arguments.words.back();
-  OpenOptions options;
-  // With two words the first may be a text whose quotes were forgotten: no file for that.
-  options.create = !names_database;
-  NEARLITE_CLI_ASSIGN(Database database, Database::open(path, options));
-  const InterruptScope scope(database);
+// The target in a database that is there; none when it has no index, or there is no database.
+Result<Target> find_target_in(const std::string& path, const std::string& wanted) {
+  if (!std::filesystem::exists(path)) return Target{};
+  NEARLITE_CLI_ASSIGN(Database database, open_database(path, true));
   NEARLITE_CLI_ASSIGN(const auto indexes, list_indexes(database));
-  Target target;
-  if (!indexes.empty() || !arguments.table.empty()) {
-    NEARLITE_CLI_ASSIGN(target, find_target(database, arguments.table));
-  }
-  NEARLITE_CLI_ASSIGN(auto provider, open_provider(arguments.provider, target.dim));
-  NEARLITE_CLI_ASSIGN(const std::vector<float> vector, embed_one(provider, text));
+  if (indexes.empty() && wanted.empty()) return Target{};
+  return find_target(database, wanted);
+}
+
+Result<std::int64_t> insert(Database& database, Target& target, const std::string& text,
+                            const std::vector<float>& vector) {
   NEARLITE_CLI_TRY(database.execute("BEGIN IMMEDIATE"));
   if (target.table.empty()) {
     InitArguments init;
@@ -72,10 +64,32 @@ Result<int> run_add(const AddArguments& arguments) {
     NEARLITE_CLI_TRY(database.execute(create_index_sql(init)));
     NEARLITE_CLI_ASSIGN(target, find_target(database, init.table));
   }
-  NEARLITE_CLI_ASSIGN(Statement insert, database.prepare(target.insert));
-  NEARLITE_CLI_TRY(insert.bind_text(1, text).bind_vector(2, vector).run());
+  NEARLITE_CLI_ASSIGN(Statement statement, database.prepare(target.insert));
+  NEARLITE_CLI_TRY(statement.bind_text(1, text).bind_vector(2, vector).run());
   const std::int64_t id = database.last_insert_rowid();
   NEARLITE_CLI_TRY(database.execute("COMMIT"));
+  return id;
+}
+
+}  // namespace
+
+Result<int> run_add(const AddArguments& arguments) {
+  const bool names_database = arguments.words.size() == 2;
+  const std::string path = names_database ? arguments.words.front() : arguments.database;
+  const std::string& text = arguments.words.back();
+  // With two words the first may be a text whose quotes were forgotten: no file for that.
+  if (names_database && !std::filesystem::exists(path)) {
+    return Status(Code::kNotFound, path + ": there is no such database; `nearlite init` makes one");
+  }
+  // A failing server leaves no file behind: nothing is created before there is a vector.
+  NEARLITE_CLI_ASSIGN(Target target, find_target_in(path, arguments.table));
+  NEARLITE_CLI_ASSIGN(auto provider, open_provider(arguments.provider, target.dim));
+  NEARLITE_CLI_ASSIGN(const std::vector<float> vector, embed_one(provider, text));
+  OpenOptions options;
+  options.create = true;
+  NEARLITE_CLI_ASSIGN(Database database, Database::open(path, options));
+  const InterruptScope scope(database);
+  NEARLITE_CLI_ASSIGN(const std::int64_t id, insert(database, target, text, vector));
   if (arguments.json) {
     const nlohmann::ordered_json json = {
         {"database", path}, {"table", target.table}, {"id", id}, {"dim", vector.size()}};

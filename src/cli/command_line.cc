@@ -18,6 +18,10 @@ void add_sql(CLI::App& app, Arguments& all, Action& action) {
   sql->add_option("statements", arguments.statements, "SQL; without it, standard input is read");
   sql->add_option("--mode", arguments.mode, "How rows are printed")
       ->check(CLI::IsMember({"table", "json", "csv", "line"}));
+  sql->add_option("--dialect", arguments.dialect,
+                  "pgvector: its operators and indexes are translated; sqlite: nothing is")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"pgvector", "sqlite"}));
   sql->add_flag("--json", arguments.json, "The same as --mode json; blobs as hexadecimal text");
   sql->add_flag("--read-only", arguments.read_only, "Open without the right to write");
   add_provider_options(*sql, all.provider);

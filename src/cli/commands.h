@@ -40,6 +40,7 @@ struct SqlArguments {
   std::vector<std::string> statements;  ///< none: read standard input
   bool json = false;
   std::string mode;  ///< empty: table
+  std::string dialect = "pgvector";
   bool read_only = false;
   ProviderArguments provider;
 };

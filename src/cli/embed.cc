@@ -58,28 +58,32 @@ class TableEmbedding {
   Status plan() {
     const std::string vector = as_identifier(table_.vector().name);
     const std::string text = "s." + as_identifier(arguments_.text);
-    const std::string value = as_element(table_.vector(), "vec_f32(?2)");
-    const bool is_own = arguments_.from.empty() || arguments_.from == table_.name;
-    const std::string source = is_own ? table_.name : arguments_.from;
+    const std::string value = as_stored(table_, "vec_f32(?2)");
+    const bool is_own =
+        arguments_.from.empty() || arguments_.from == table_.name || arguments_.from == table_.rows;
+    const std::string source = is_own ? table_.rows : arguments_.from;
     NEARLITE_CLI_ASSIGN(const auto columns, list_columns(database_, source));
     if (columns.empty()) return {Code::kNotFound, fmt::format("there is no table {}", source)};
     if (!has(columns, arguments_.text)) {
       return {Code::kNotFound, fmt::format("{}: has no column {}; name the texts with --text",
                                            source, arguments_.text)};
     }
-    id_ = arguments_.id.empty() ? "s.rowid" : "s." + as_identifier(arguments_.id);
+    const std::string id = as_identifier(table_.id);
+    id_ = is_own                  ? "s." + id
+          : arguments_.id.empty() ? "s.rowid"
+                                  : "s." + as_identifier(arguments_.id);
     from_ = fmt::format("FROM {} AS s WHERE length(trim({})) > 0", as_identifier(source), text);
     if (is_own) {
       if (!arguments_.all) from_ += fmt::format(" AND s.{} IS NULL", vector);
-      write_ = fmt::format("UPDATE {} SET {} = {} WHERE rowid = ?1", as_identifier(table_.name),
-                           vector, value);
+      write_ = fmt::format("UPDATE {} SET {} = {} WHERE {} = ?1", as_identifier(table_.rows),
+                           vector, value, id);
     } else {
       if (!arguments_.all) {
-        from_ += fmt::format(" AND {} NOT IN (SELECT rowid FROM {} WHERE {} IS NOT NULL)", id_,
-                             as_identifier(table_.name), vector);
+        from_ += fmt::format(" AND {} NOT IN (SELECT {} FROM {} WHERE {} IS NOT NULL)", id_, id,
+                             as_identifier(table_.rows), vector);
       }
-      write_ = fmt::format("INSERT OR REPLACE INTO {}(rowid, {}) VALUES (?1, {})",
-                           as_identifier(table_.name), vector, value);
+      write_ = fmt::format("INSERT OR REPLACE INTO {}({}, {}) VALUES (?1, {})",
+                           as_identifier(table_.rows), id, vector, value);
     }
     read_ = fmt::format("SELECT {0}, {1} {2} AND {0} > ?1 ORDER BY {0} LIMIT ?2", id_, text, from_);
     return {};

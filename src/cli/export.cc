@@ -98,8 +98,9 @@ class Export {
     if (!where.empty()) where = " WHERE " + where;
     NEARLITE_CLI_ASSIGN(const std::int64_t count,
                         ask_number(database_, fmt::format("SELECT count(*) FROM {}{}",
-                                                          as_identifier(table_.name), where)));
-    std::string list = "rowid AS id";
+                                                          as_identifier(table_.rows), where)));
+    const std::string id = as_identifier(table_.id);
+    std::string list = id + " AS id";
     const bool is_npy = format_ == Format::kNpy;
     for (const VectorColumn& vector : table_.vectors) {
       const std::string name = as_identifier(vector.name);
@@ -109,8 +110,8 @@ class Export {
     }
     for (const std::string& column : table_.columns) list += ", " + as_identifier(column);
     NEARLITE_CLI_ASSIGN(Statement rows,
-                        database_.prepare(fmt::format("SELECT {} FROM {}{} ORDER BY rowid", list,
-                                                      as_identifier(table_.name), where)));
+                        database_.prepare(fmt::format("SELECT {} FROM {}{} ORDER BY {}", list,
+                                                      as_identifier(table_.rows), where, id)));
     NEARLITE_CLI_TRY(is_npy ? write_npy(rows, static_cast<std::uint64_t>(count))
                             : write_text(rows, static_cast<std::uint64_t>(count)));
     rows.reset();

@@ -71,9 +71,10 @@ Result<ImportTarget> ImportTarget::open(Database& database, const ImportArgument
 
 Status ImportTarget::open_index() {
   NEARLITE_CLI_ASSIGN(const IndexTable index, find_index(*database_, arguments_->table));
-  table_ = index.name;
+  table_ = index.rows;
+  id_column_ = index.id;
   vector_column_ = index.vector().name;
-  vector_sql_ = as_element(index.vector(), "{}");
+  vector_sql_ = as_stored(index, "{}");
   dim_ = index.vector().dim;
   others_ = index.columns;
   return {};
@@ -87,14 +88,7 @@ Status ImportTarget::open_ordinary(Names columns) {
   vector_column_ = "embedding";
   std::erase(columns, vector_column_);
   others_ = std::move(columns);
-  NEARLITE_CLI_ASSIGN(
-      Statement type,
-      database_->prepare(
-          "SELECT upper(type) FROM pragma_table_xinfo(?1) WHERE name = 'embedding'"));
-  NEARLITE_CLI_TRY(type.bind_text(1, table_).step().status());
-  const std::string_view name = type.column_text(0);
-  const bool is_text = name.find("TEXT") != std::string_view::npos ||
-                       name.find("CHAR") != std::string_view::npos || name == "JSON";
+  NEARLITE_CLI_ASSIGN(const bool is_text, is_text_column(*database_, table_, vector_column_));
   vector_sql_ = is_text ? "vec_to_json(vec_f32({}))" : "vec_f32({})";
   NEARLITE_CLI_ASSIGN(Statement key,
                       database_->prepare("SELECT name FROM pragma_table_info(?1) WHERE pk = 1"

@@ -48,6 +48,43 @@ bool has(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+namespace {
+
+// An index over a table of the user's notes in its configuration which.
+Status find_rows(Database& database, IndexTable& table) {
+  table.rows = table.name;
+  NEARLITE_CLI_ASSIGN(Statement read, database.prepare(fmt::format(
+                                          "SELECT key, CAST(value AS TEXT) FROM {}"
+                                          " WHERE key IN ('content.table', 'content.rowid')",
+                                          as_identifier(table.name + "_config"))));
+  for (;;) {
+    NEARLITE_CLI_ASSIGN(const bool has_row, read.step());
+    if (!has_row) break;
+    (read.column_text(0) == "content.table" ? table.rows : table.id) = read.column_text(1);
+  }
+  if (table.owns_rows()) return {};
+  NEARLITE_CLI_ASSIGN(table.stores_text, is_text_column(database, table.rows, table.vector().name));
+  return {};
+}
+
+}  // namespace
+
+Result<bool> is_text_column(Database& database, const std::string& table,
+                            const std::string& column) {
+  NEARLITE_CLI_ASSIGN(
+      Statement type,
+      database.prepare("SELECT upper(type) FROM pragma_table_xinfo(?1) WHERE name = ?2"));
+  NEARLITE_CLI_TRY(type.bind_text(1, table).bind_text(2, column).step().status());
+  const std::string_view name = type.column_text(0);
+  return name.find("TEXT") != std::string_view::npos ||
+         name.find("CHAR") != std::string_view::npos || name == "JSON";
+}
+
+std::string as_stored(const IndexTable& table, std::string_view parameter) {
+  const std::string value = as_element(table.vector(), parameter);
+  return table.stores_text ? fmt::format("vec_to_json({})", value) : value;
+}
+
 Result<IndexTable> find_index(Database& database, const std::string& wanted) {
   NEARLITE_CLI_ASSIGN(const auto names, list_indexes(database));
   IndexTable table;
@@ -83,8 +120,10 @@ Result<IndexTable> find_index(Database& database, const std::string& wanted) {
   if (table.vectors.empty()) {
     return Status(Code::kInvalidArgument, table.name + ": has no vector column");
   }
-  NEARLITE_CLI_ASSIGN(table.columns, list_columns(database, table.name));
+  NEARLITE_CLI_TRY(find_rows(database, table));
+  NEARLITE_CLI_ASSIGN(table.columns, list_columns(database, table.rows));
   std::erase_if(table.columns, [&](const std::string& column) {
+    if (column == table.id) return true;
     return std::any_of(table.vectors.begin(), table.vectors.end(),
                        [&](const VectorColumn& vector) { return vector.name == column; });
   });

@@ -17,12 +17,17 @@ struct VectorColumn {
   std::string metric;
 };
 
+/// An index and the table that has its rows: itself, or the table it was made over.
 struct IndexTable {
   std::string name;
-  std::vector<VectorColumn> vectors;  ///< at least one
-  std::vector<std::string> columns;   ///< the others, but for the hidden ones
+  std::string rows;
+  std::string id = "rowid";           ///< what the id is called in `rows`
+  std::vector<VectorColumn> vectors;  ///< at least one; named as in `rows`
+  std::vector<std::string> columns;   ///< the others of `rows`, but for id and hidden ones
+  bool stores_text = false;           ///< the vectors' column in `rows` is declared as text
 
   [[nodiscard]] const VectorColumn& vector() const { return vectors.front(); }
+  [[nodiscard]] bool owns_rows() const { return rows == name; }
 };
 
 /// Opens a database that must be there.
@@ -42,6 +47,13 @@ Result<std::vector<std::string>> list_columns(Database& database, const std::str
 
 /// A name as SQL takes it: in double quotes.
 [[nodiscard]] std::string as_identifier(std::string_view name);
+
+/// Whether `table` declares a column of it as text.
+Result<bool> is_text_column(Database& database, const std::string& table,
+                            const std::string& column);
+
+/// `parameter`, a vector, as SQL that gives what `table.rows` stores.
+[[nodiscard]] std::string as_stored(const IndexTable& table, std::string_view parameter);
 
 /// `parameter`, a float32 vector, as SQL that gives the column's element type.
 [[nodiscard]] std::string as_element(const VectorColumn& column, std::string_view parameter);

@@ -21,9 +21,10 @@ struct Query {
 
 Result<Query> vector_of_row(Database& database, const IndexTable& table, std::int64_t row) {
   const std::string column = as_typed_blob(table.vector());
-  NEARLITE_CLI_ASSIGN(Statement statement, database.prepare(fmt::format(
-                                               "SELECT vec_to_json({}) FROM {} WHERE rowid = ?1",
-                                               column, as_identifier(table.name))));
+  NEARLITE_CLI_ASSIGN(
+      Statement statement,
+      database.prepare(fmt::format("SELECT vec_to_json({}) FROM {} WHERE {} = ?1", column,
+                                   as_identifier(table.rows), as_identifier(table.id))));
   NEARLITE_CLI_ASSIGN(const bool has_row, statement.bind_int64(1, row).step());
   if (!has_row) {
     return Status(Code::kNotFound, fmt::format("{}: there is no row {}", table.name, row));
@@ -34,11 +35,17 @@ Result<Query> vector_of_row(Database& database, const IndexTable& table, std::in
   return Query{std::string(statement.column_text(0)), {}};
 }
 
-// The columns to show: those of the index, or, where it has none, of the table `documents` whose
-// vectors it holds (as in the SQL reference).
+// The columns to show: those of the index or of the table it was made over; where it has none, of
+// the table `documents` whose triggers feed it (as in the SQL reference).
 Result<std::string> select_list(Database& database, const IndexTable& table, std::string& join) {
   std::string list = "t.rowid AS id, t.distance AS distance";
-  for (const std::string& column : table.columns) list += ", t." + as_identifier(column);
+  const char* prefix = table.owns_rows() ? ", t." : ", d.";
+  for (const std::string& column : table.columns) list += prefix + as_identifier(column);
+  if (!table.owns_rows()) {
+    join = fmt::format(" JOIN {} AS d ON d.{} = t.rowid", as_identifier(table.rows),
+                       as_identifier(table.id));
+    return list;
+  }
   if (!table.columns.empty() || table.name == "documents") return list;
   NEARLITE_CLI_ASSIGN(const auto columns, list_columns(database, "documents"));
   if (has(columns, "id") && has(columns, "content")) {
@@ -67,8 +74,10 @@ Result<std::string> search_sql(Database& database, const IndexTable& table,
 // A filter is one condition. Without parentheses round it here: "1) OR (1" would fit between them.
 Status check_filter(Database& database, const IndexTable& table, const std::string& filter) {
   if (filter.empty()) return {};
-  const auto statement =
-      database.prepare(fmt::format("SELECT {}\n FROM {} AS t", filter, as_identifier(table.name)));
+  std::string join;
+  NEARLITE_CLI_TRY(select_list(database, table, join).status());
+  const auto statement = database.prepare(
+      fmt::format("SELECT {}\n FROM {} AS t{}", filter, as_identifier(table.name), join));
   if (!statement.ok()) {
     return {Code::kInvalidArgument, "--filter: " + statement.status().message()};
   }

@@ -76,7 +76,19 @@ Status Shell::run_script(std::string_view script) {
 }
 
 Status Shell::run_statements(std::string_view sql) {
-  while (!sql.empty()) {
+  if (dialect_ == Dialect::kSqlite) return run_translated(sql);
+  // One by one: a statement may need the tables of the one before to be translated.
+  while (!is_blank(sql)) {
+    NEARLITE_CLI_ASSIGN(const Translation translation, database_.translate_next(sql));
+    for (const std::string& note : translation.notes) fmt::print(stderr, "note: {}\n", note);
+    NEARLITE_CLI_TRY(run_translated(translation.sql));
+  }
+  return {};
+}
+
+Status Shell::run_translated(std::string_view sql) {
+  while (!is_blank(sql)) {
+    if (is_interrupted()) return interrupted();
     const Stopwatch watch;
     NEARLITE_CLI_ASSIGN(Statement statement, database_.prepare_next(sql));
     if (statement.column_count() == 0) {
@@ -84,7 +96,7 @@ Status Shell::run_statements(std::string_view sql) {
     } else {
       NEARLITE_CLI_TRY(print_rows(statement, mode_));
     }
-    if (has_timer_ && !is_blank(sql.empty() ? ";" : sql)) {
+    if (has_timer_) {
       std::fflush(stdout);
       fmt::print(stderr, "{:.3f} ms\n", watch.milliseconds());
     }

@@ -14,7 +14,10 @@ namespace nearlite::cli {
 /// Collects lines until they make a whole statement, and runs it. Threads: one.
 class Shell {
  public:
-  Shell(Database& database, Mode mode) noexcept : database_(database), mode_(mode) {}
+  /// With kPgvector, what is written for pgvector is translated (docs/dialect.md), statement by
+  /// statement, and notes about it go to standard error.
+  Shell(Database& database, Mode mode, Dialect dialect) noexcept
+      : database_(database), mode_(mode), dialect_(dialect) {}
 
   /// Takes a line without its line feed. Errors: of the statement or dot-command that it completed;
   /// what was collected is forgotten.
@@ -31,12 +34,14 @@ class Shell {
 
  private:
   Status run_statements(std::string_view sql);
+  Status run_translated(std::string_view sql);
   Status run_dot_command(std::string_view line);
   Status read_file(const std::string& path);
   Status print_schema(const std::string& table);
 
   Database& database_;
   Mode mode_;
+  Dialect dialect_;
   bool has_timer_ = false;
   bool has_quit_ = false;
   int depth_ = 0;  ///< of files that read files

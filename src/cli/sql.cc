@@ -46,7 +46,8 @@ Result<int> run_sql(const SqlArguments& arguments) {
     NEARLITE_CLI_TRY(enable_embedding(database, arguments.provider));
   }
   const Mode mode = arguments.json ? Mode::kJson : find_mode(arguments.mode).value_or(Mode::kTable);
-  Shell shell(database, mode);
+  const Dialect dialect = arguments.dialect == "sqlite" ? Dialect::kSqlite : Dialect::kPgvector;
+  Shell shell(database, mode, dialect);
   for (const std::string& script : arguments.statements) {
     NEARLITE_CLI_TRY(shell.run_script(script));
   }

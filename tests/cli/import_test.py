@@ -1,6 +1,7 @@
 """`nearlite import`: every format, bad rows, bad files, interruption and resumption."""
 
 import os
+import pty
 import signal
 import struct
 import subprocess
@@ -275,6 +276,33 @@ class ResumeTest(ImportCase):
         self.assertEqual(process.returncode, 130, error)
         self.assertIn(b"goes on behind them", error)
         self.finish(pipe)
+
+
+class ProgressTest(ImportCase):
+    def progress(self, **environment):
+        """What an import writes to standard error, a terminal, and to standard output."""
+        file = self.write("a.fvecs", fvecs(VECTORS * 100))
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        done = subprocess.run([COMMAND, "import", self.path, file, "--batch", "100"], stderr=slave,
+                              stdout=subprocess.PIPE, text=True, timeout=100,
+                              env={**os.environ, "TERM": "xterm", **environment})  # fmt: skip
+        os.close(slave)
+        self.assertEqual((done.returncode, done.stdout), (0, "documents: 700 rows\n"))
+        shown = ""
+        try:
+            while piece := os.read(master, 65536):
+                shown += piece.decode()
+        except OSError:  # the other end is closed
+            pass
+        return shown
+
+    def test_on_a_terminal_only(self):
+        shown = self.progress()
+        self.assertIn("100%", shown)
+        self.assertIn("rows/s", shown)
+        self.assertNotIn("\x1b[32m", self.progress(NO_COLOR="1"))
+        self.assertEqual(self.progress(TERM="dumb"), "")
 
 
 class TextTest(ImportCase):

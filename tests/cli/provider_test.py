@@ -47,7 +47,7 @@ class OriginalToolTest(ProviderCase):
                          [{"content": name} for name in ("one", "two", "three")])  # fmt: skip
 
     def test_forgotten_quotes_make_no_database(self):
-        self.fails(1, "add", "hello", "world", *self.ollama, names=["hello"])
+        self.fails(1, "add", "hello", "world", *self.ollama, names=["hello", "no such database"])
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_tables_of_the_source_documents(self):
@@ -135,6 +135,7 @@ class ProtocolTest(ProviderCase):
             self.assertNotIn("secret", done.stderr)
         self.fails(1, "add", "x", "--openai-url", self.server.url, names=["--openai-model"])
         self.assertEqual(self.server.requests, [])
+        self.assertEqual(list(self.folder.iterdir()), [], "a database without content")
 
 
 class FailureTest(ProviderCase):

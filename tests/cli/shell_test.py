@@ -76,6 +76,42 @@ class ScriptTest(CommandCase):
         self.fails(1, "sql", self.path, stdin="SELECT 'abc", names=["unrecognized"])
 
 
+class DialectTest(CommandCase):
+    """pgvector's SQL, which the shell translates."""
+
+    SCRIPT = """
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE TABLE items (id bigserial PRIMARY KEY, embedding vector(3));
+INSERT INTO items (embedding) VALUES ('[1,2,3]'), ('[4,5,6]');
+CREATE INDEX ON items USING hnsw (embedding vector_l2_ops);
+SELECT id FROM items ORDER BY embedding <-> '[4,5,7]' LIMIT 1;
+"""
+
+    def test_on_by_default(self):
+        done = self.run_command("sql", self.path, "--mode", "csv", stdin=self.SCRIPT)
+        self.assertEqual((done.returncode, done.stdout), (0, "id\n2\n"), done)
+        self.assertEqual(self.output("check", self.path).count(": ok"), 1)
+
+    def test_other_commands_see_the_table_behind_the_index(self):
+        self.run_command("sql", self.path, stdin=self.SCRIPT + "ALTER TABLE items ADD title TEXT;"
+                         "UPDATE items SET title = 'number ' || id")  # fmt: skip
+        file = self.write("a.csv", 'id,embedding,title\n7,"[7,8,9]",seven\n')
+        self.assertEqual(self.json("import", self.path, file)["table"], "items")
+        rows = self.json("search", self.path, "--row", 7, "-k", 2, "--filter", "title <> ''")
+        self.assertEqual([row["title"] for row in rows], ["seven", "number 2"])
+        self.output("export", self.path, "a.copy")
+        self.assertEqual((self.folder / "a.copy").read_text().splitlines()[-1], "7\t[7,8,9]\tseven")
+
+    def test_can_be_switched_off(self):
+        self.fails(1, "sql", self.path, "--dialect", "sqlite", stdin=self.SCRIPT,
+                   names=["EXTENSION"])  # fmt: skip
+
+    def test_what_has_no_translation_is_quoted(self):
+        self.run_command("sql", self.path, stdin=self.SCRIPT)
+        self.fails(1, "sql", self.path, "CREATE INDEX ON items USING ivfflat (embedding)",
+                   names=["ivfflat"])  # fmt: skip
+
+
 class EmbeddingFunctionTest(CommandCase):
     def setUp(self):
         super().setUp()
