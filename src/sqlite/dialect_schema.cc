@@ -70,10 +70,12 @@ std::string reader_of(const std::string& declared_type) {
   return type == "halfvec" || type == "float16" ? reader_of(ElementType::kFloat16) : std::string();
 }
 
-void add_own_indexes(const TableOptions& options, TableInfo& info) {
+// `name` is the table as index_name() gives it; its first vector column needs no more.
+void add_own_indexes(const TableOptions& options, const std::string& name, TableInfo& info) {
   for (const VectorColumn& vector : options.vectors) {
-    info.indexes.push_back(
-        {info.schema + "." + info.name + "." + vector.name, vector.name, vector.metric});
+    const bool is_first = &vector == &options.vectors.front();
+    const std::string full = info.schema + "." + info.name + "." + vector.name;
+    info.indexes.push_back({is_first ? name : full, vector.name, vector.metric});
     for (ColumnInfo& column : info.columns) {
       if (!equals_ignoring_case(column.name, vector.name)) continue;
       column.type = (vector.type == ElementType::kBit ? "bit(" : "vector(") +
@@ -153,6 +155,14 @@ Status DialectSchema::read_columns(const Entry& entry, TableInfo& info) {
   }
 }
 
+// A name as find_index() takes it. Without the schema it is found fastest; where that might mean
+// another table it is not left out.
+Result<std::string> DialectSchema::index_name(const std::string& schema, const std::string& name) {
+  NEARLITE_ASSIGN(const std::vector<std::string> schemas, list_schemas(db_));
+  const bool is_plain = schemas.size() == 1 && name.find('.') == std::string::npos;
+  return is_plain ? name : schema + "." + name;
+}
+
 // Indexes over a table are in its schema: they write by its triggers.
 Status DialectSchema::read_indexes_over(const Entry& entry, TableInfo& info) {
   NEARLITE_ASSIGN(Statement statement,
@@ -185,7 +195,8 @@ Status DialectSchema::add_index_over(const Entry& entry, const std::string& name
     if (content.element) column.reader = reader_of(*content.element);
     const bool is_bits = content.element == ElementType::kBit;
     const Metric metric = content.metric.value_or(is_bits ? Metric::kHamming : Metric::kCosine);
-    info.indexes.push_back({index_name(entry.schema, name), column.name, metric});
+    NEARLITE_ASSIGN(std::string index, index_name(entry.schema, name));
+    info.indexes.push_back({std::move(index), column.name, metric});
   }
   return {};
 }
@@ -202,7 +213,8 @@ Result<std::optional<TableInfo>> DialectSchema::find_table(std::string_view sche
   if (entry->type == "view") return std::optional(std::move(info));
   const Definition definition = read_definition(entry->name, entry->sql);
   if (definition.is_hnsw && !definition.has_content()) {
-    add_own_indexes(definition.options, info);
+    NEARLITE_ASSIGN(const std::string index, index_name(info.schema, info.name));
+    add_own_indexes(definition.options, index, info);
   } else if (!definition.is_hnsw) {
     NEARLITE_TRY(read_indexes_over(*entry, info));
   }

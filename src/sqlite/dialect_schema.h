@@ -33,6 +33,7 @@ class DialectSchema : public dialect::Schema {
     std::string sql;
   };
   Result<std::optional<Entry>> find_entry(std::string_view schema, std::string_view name);
+  Result<std::string> index_name(const std::string& schema, const std::string& name);
   Status read_columns(const Entry& entry, dialect::TableInfo& info);
   Status read_indexes_over(const Entry& entry, dialect::TableInfo& info);
   Status add_index_over(const Entry& entry, const std::string& name, const ContentOptions& content,
