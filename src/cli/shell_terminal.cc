@@ -42,6 +42,8 @@ int read_character(EditLine* /*editor*/, wchar_t* out) {
   for (std::size_t count = 0; count < sizeof bytes; ++count) {
     const ssize_t got = read(STDIN_FILENO, bytes + count, 1);
     if (got <= 0) return got == 0 ? 0 : -1;
+    // A Ctrl-D typed before the editor listened reaches it as a zero byte.
+    if (bytes[count] == '\0') bytes[count] = '\x04';
     state = std::mbstate_t{};
     const std::size_t length = std::mbrtowc(out, bytes, count + 1, &state);
     if (length == static_cast<std::size_t>(-1)) {

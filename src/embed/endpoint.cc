@@ -1,5 +1,6 @@
 #include "embed/endpoint.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include <memory>
@@ -23,8 +24,11 @@ std::string part_of(CURLU* url, CURLUPart part) {
   return text;
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+// An address 127.x.y.z, not a name that begins like one.
+bool is_loopback(const std::string& host) {
+  if (host == "localhost" || host == "[::1]") return true;
+  in_addr address{};
+  return inet_pton(AF_INET, host.c_str(), &address) == 1 && host.starts_with("127.");
 }
 
 std::string with_call(Protocol protocol, std::string path) {

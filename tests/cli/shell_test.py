@@ -183,6 +183,12 @@ class Terminal:
         before, _, self.text = self.text.partition(words)
         return before + words
 
+    def end(self):
+        """Types Ctrl-D once. The prompt is there a moment before the editor reads; the shell must
+        end in either case."""
+        self.type("\x04")
+        return self.process.wait(timeout=60)
+
     def type(self, text):
         os.write(self.master, text.encode())
 
@@ -207,8 +213,7 @@ class TerminalTest(CommandCase):
         first = Terminal(self)
         first.type("SELECT 'remembered' AS x;\n")
         first.wait_for("-\n".replace("\n", "\r\n"))
-        first.type("\x04")
-        first.process.wait(timeout=60)
+        self.assertEqual(first.end(), 0)
         second = Terminal(self)
         second.type("\x10\n")  # Ctrl-P: the line before
         second.wait_for("-\r\nremembered")
@@ -236,8 +241,7 @@ class TerminalTest(CommandCase):
 
     def test_end_of_input(self):
         terminal = Terminal(self)
-        terminal.type("\x04")
-        self.assertEqual(terminal.process.wait(timeout=60), 0)
+        self.assertEqual(terminal.end(), 0)
 
 
 if __name__ == "__main__":
