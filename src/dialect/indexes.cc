@@ -31,7 +31,8 @@ constexpr std::array<OperatorClass, 9> kClasses{{
     {"bit_hamming_ops", "bit", Metric::kHamming},
 }};
 constexpr std::string_view kClassNames =
-    "vector_l2_ops, vector_ip_ops, vector_cosine_ops, vector_l1_ops, halfvec_… of the same";
+    "vector_l2_ops, vector_ip_ops, vector_cosine_ops, vector_l1_ops, halfvec_… of the same, "
+    "bit_hamming_ops";
 
 class CreateIndex {
  public:
@@ -209,10 +210,17 @@ class CreateIndex {
                                        " ((" +
                                        column_ + "::vector(n)) …)");
     }
-    if (is_vector_type(type) && type != class_->type) {
+    const bool is_bits = class_->metric == Metric::kHamming;
+    if (is_bits != (type == "bit") || (is_vector_type(type) && type != class_->type)) {
       return source_.error(part.last,
                            std::string(class_->name) + " is not for columns of type " + type);
     }
+    if (is_bits && dim_ % 8 != 0) {
+      return source_.error(column,
+                           column_ + " has " + std::to_string(dim_) +
+                               " bits; an index takes multiples of 8, and <~> works without");
+    }
+    if (is_bits) options_ = ", element=bit";
     return {};
   }
 
@@ -225,11 +233,6 @@ class CreateIndex {
                                      [&](const OperatorClass& one) { return one.name == name; });
     if (name == "bit_jaccard_ops") {
       return source_.error(at, "no index orders by the Jaccard distance; <%> works without one");
-    }
-    if (name == "bit_hamming_ops") {
-      return source_.error(at,
-                           "no index on a bit column; a table USING hnsw(v bit[64]) has one,"
-                           " and <~> works without");
     }
     if (found == kClasses.end()) {
       return source_.error(at,

@@ -5,6 +5,9 @@
 // turn out to be different from what the graph knows are scored by what they hold now; their nodes
 // are hidden, and the walk goes on until k nodes are left that were right. So every answer is a row
 // of the caller's snapshot with its distance, and a row that the index knows of is not missed.
+//
+// INVARIANT E1. A row is returned only after it was read in the caller's snapshot.
+// INVARIANT E2. A row known to be unlike its node is scored by what it holds, its node is hidden.
 #include <algorithm>
 
 #include "base/try.h"

@@ -6,7 +6,9 @@
 
 #include "base/try.h"
 #include "sqlite/argument_tokens.h"
+#include "sqlite/boundary.h"
 #include "sqlite/handles.h"
+#include "sqlite/shadow_tables.h"
 
 namespace nearlite::sqlite {
 
@@ -96,14 +98,16 @@ std::optional<ContentNames> names_in(std::string_view update_trigger) {
   return is_ours ? std::optional(std::move(names)) : std::nullopt;
 }
 
-Result<bool> table_exists(sqlite3* db, const std::string& schema, const std::string& name) {
+// The text of CREATE TABLE; empty when there is no such table.
+Result<std::string> sql_of(sqlite3* db, const std::string& schema, std::string_view name) {
   NEARLITE_ASSIGN(Statement find, Statement::prepare(db,
-                                                     "SELECT 1 FROM " + quote_identifier(schema) +
+                                                     "SELECT sql FROM " + quote_identifier(schema) +
                                                          ".sqlite_master WHERE type = 'table' AND "
                                                          "name = ?1 COLLATE NOCASE",
-                                                     name));
+                                                     std::string(name)));
   StatementUse use = find.use();
-  return use.bind_text(1, name).step();
+  NEARLITE_ASSIGN(const bool found, use.bind_text(1, name).step());
+  return found ? std::string(use.column_text(0)) : std::string();
 }
 
 /// The rows of a PRAGMA about the content table. The functions pragma_… are not used: a table of a
@@ -127,29 +131,55 @@ Status refuse(const ContentPlace& place, const ContentNames& names, const std::s
   return invalid(place.index, "content " + shown(names.table) + " " + why);
 }
 
-// Column numbers of PRAGMA table_list and table_xinfo (sqlite.org/pragma.html).
-enum : int { kListSchema, kListName, kListType, kListColumnCount, kListWithoutRowid };
+// Column numbers of PRAGMA table_xinfo and index_list (sqlite.org/pragma.html).
 enum : int { kInfoId, kInfoName, kInfoType, kInfoNotNull, kInfoDefault, kInfoKey };
 constexpr int kIndexOrigin = 3;
 
+// Is it one of the tables in which an index of ours keeps its state?
+Result<bool> is_shadow(sqlite3* db, const ContentPlace& place, const std::string& table) {
+  for (std::size_t at = table.find('_'); at != std::string::npos; at = table.find('_', at + 1)) {
+    if (!is_shadow_kind(std::string_view(table).substr(at + 1))) continue;
+    NEARLITE_ASSIGN(const std::string sql,
+                    sql_of(db, place.schema, std::string_view(table).substr(0, at)));
+    if (to_lower(sql).find("using hnsw") != std::string::npos) return true;
+  }
+  return false;
+}
+
+// PRAGMA table_list would tell all this, but it connects every virtual table there is and forgets
+// the errors of that, which may have rolled back the transaction.
 Status check_kind(sqlite3* db, const ContentPlace& place, ContentNames& names) {
-  std::string type;
-  bool has_rowid = true;
-  NEARLITE_TRY(visit_pragma(db, place, "table_list", names.table, [&](StatementUse& row) {
-    if (!equals_ignoring_case(row.column_text(kListSchema), place.schema)) return;
-    names.table = row.column_text(kListName);
-    type = row.column_text(kListType);
-    has_rowid = row.column_int64(kListWithoutRowid) == 0;
-  }));
-  if (type.empty()) {
+  NEARLITE_ASSIGN(
+      Statement find,
+      Statement::prepare(db,
+                         "SELECT type, name, rootpage FROM " + quote_identifier(place.schema) +
+                             ".sqlite_master WHERE type IN ('table', 'view') AND name = ?1 "
+                             "COLLATE NOCASE",
+                         place.index));
+  const std::string given = names.table;
+  StatementUse use = find.use();
+  NEARLITE_ASSIGN(const bool found, use.bind_text(1, given).step());
+  if (to_lower(given).starts_with("sqlite_")) return refuse(place, names, "belongs to SQLite");
+  if (!found) {
     return {Code::kNotFound,
             refuse(place, names, "is not a table of schema " + shown(place.schema)).message()};
   }
-  if (type == "view") return refuse(place, names, "is a view; name the table behind it");
-  if (type == "virtual") return refuse(place, names, "is a virtual table, which has no triggers");
-  if (type != "table") return refuse(place, names, "is a " + type + " table");
-  if (names.table.starts_with("sqlite_")) return refuse(place, names, "belongs to SQLite");
-  if (has_rowid) return {};
+  names.table = use.column_text(1);
+  if (use.column_text(0) == "view") return refuse(place, names, "is a view; name its table");
+  if (use.column_int64(2) == 0) {
+    return refuse(place, names, "is a virtual table, which has no triggers");
+  }
+  NEARLITE_ASSIGN(const bool is_ours, is_shadow(db, place, names.table));
+  return is_ours ? refuse(place, names, "is a shadow table of an index") : Status();
+}
+
+// `word`: a name of the rowid that is not the name of a column.
+Status check_rowid(sqlite3* db, const ContentPlace& place, const ContentNames& names,
+                   const char* word) {
+  const int rc = sqlite3_table_column_metadata(db, place.schema.c_str(), names.table.c_str(), word,
+                                               nullptr, nullptr, nullptr, nullptr, nullptr);
+  if (rc == SQLITE_OK) return {};
+  if ((rc & 0xff) != SQLITE_ERROR) return from_sqlite(db, rc, place.index);
   return refuse(place, names, "is a WITHOUT ROWID table; an index needs the INTEGER PRIMARY KEY");
 }
 
@@ -159,6 +189,7 @@ Status check_columns(sqlite3* db, const ContentPlace& place, ContentNames& names
   int key_count = 0;
   bool is_integer = false;
   std::string vector;
+  std::array<const char*, 3> words{"_rowid_", "rowid", "oid"};  // of the rowid, if not of a column
   bool has_rowid_column = false;
   NEARLITE_TRY(visit_pragma(db, place, "table_xinfo", names.table, [&](StatementUse& row) {
     const std::string name(row.column_text(kInfoName));
@@ -168,12 +199,20 @@ Status check_columns(sqlite3* db, const ContentPlace& place, ContentNames& names
       key = name;
       is_integer = equals_ignoring_case(type, "integer");
     }
+    for (const char*& word : words) {
+      if (word != nullptr && equals_ignoring_case(name, word)) word = nullptr;
+    }
     has_rowid_column = has_rowid_column || equals_ignoring_case(name, names.rowid);
     if (equals_ignoring_case(name, names.vector)) {
       vector = name;
       declared_type = type;
     }
   }));
+  for (const char* word : words) {
+    if (word == nullptr) continue;
+    NEARLITE_TRY(check_rowid(db, place, names, word));
+    break;
+  }
   // INTEGER PRIMARY KEY DESC, as against ASC, is no name of the rowid, and has an index of its own.
   bool has_index = false;
   NEARLITE_TRY(visit_pragma(db, place, "index_list", names.table, [&](StatementUse& row) {
@@ -205,7 +244,8 @@ Status check_columns(sqlite3* db, const ContentPlace& place, ContentNames& names
 
 std::string log_name(std::string_view index) { return std::string(index) + "_changes"; }
 
-Result<TriggerState> read_triggers(sqlite3* db, const ContentPlace& place) {
+Result<TriggerState> read_triggers(sqlite3* db, const ContentPlace& place,
+                                   const ContentNames& known) {
   NEARLITE_ASSIGN(
       Statement find,
       Statement::prepare(db,
@@ -231,14 +271,14 @@ Result<TriggerState> read_triggers(sqlite3* db, const ContentPlace& place) {
     const std::string name = shown(trigger_name(place.index, kEvents[i]));
     if (texts[i].empty()) {
       state.problems.push_back("trigger " + name + " is missing");
-    } else if (!state.names ||
-               texts[i] != "CREATE TRIGGER " + trigger_text(place, *state.names, i)) {
+    } else if (texts[i] !=
+               "CREATE TRIGGER " + trigger_text(place, state.names.value_or(known), i)) {
       state.problems.push_back("trigger " + name + " is not as it was made");
     }
   }
   if (place.sync == ContentSync::kLog) {
-    NEARLITE_ASSIGN(const bool has_log, table_exists(db, place.schema, log_name(place.index)));
-    if (!has_log) {
+    NEARLITE_ASSIGN(const std::string log, sql_of(db, place.schema, log_name(place.index)));
+    if (log.empty()) {
       state.problems.push_back("table " + shown(log_name(place.index)) + " is missing");
     }
   }
@@ -278,8 +318,8 @@ Status drop_log(sqlite3* db, const ContentPlace& place) {
 
 Status rename_log(sqlite3* db, const ContentPlace& place, std::string_view new_index) {
   if (place.sync != ContentSync::kLog) return {};
-  NEARLITE_ASSIGN(const bool has_log, table_exists(db, place.schema, log_name(place.index)));
-  if (!has_log) return {};
+  NEARLITE_ASSIGN(const std::string log, sql_of(db, place.schema, log_name(place.index)));
+  if (log.empty()) return {};
   return execute(db,
                  "ALTER TABLE " + qualified(place.schema, log_name(place.index)) + " RENAME TO " +
                      quote_identifier(log_name(new_index)),

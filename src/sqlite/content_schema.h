@@ -50,7 +50,9 @@ struct TriggerState {
   /// What is missing or not as we made it, one a line.
   std::vector<std::string> problems;
 };
-Result<TriggerState> read_triggers(sqlite3* db, const ContentPlace& place);
+/// `known` are the names to compare with when the update trigger tells none.
+Result<TriggerState> read_triggers(sqlite3* db, const ContentPlace& place,
+                                   const ContentNames& known);
 
 /// Makes the triggers, and the log where there is one. A trigger that exists already is an error.
 Status create_triggers(sqlite3* db, const ContentPlace& place, const ContentNames& names);

@@ -56,7 +56,7 @@ Status ContentTable::look_up() {
   }
   if (is_known_ && version == schema_version_) return {};
   is_known_ = false;
-  NEARLITE_ASSIGN(TriggerState triggers, read_triggers(db_, place_));
+  NEARLITE_ASSIGN(TriggerState triggers, read_triggers(db_, place_, names_));
   ContentNames names = triggers.names.value_or(names_);
   std::string type;
   Status broken = check_content(db_, place_, names, type);
@@ -76,7 +76,13 @@ Status ContentTable::look_up() {
 }
 
 Status ContentTable::ready() {
-  if (!is_named_) NEARLITE_TRY(look_up());
+  NEARLITE_TRY(look_up());
+  return broken_;
+}
+
+// Triggers fire once a row, in a schema that does not change meanwhile.
+Status ContentTable::look_up_names() {
+  if (!is_named_ || !broken_.ok()) NEARLITE_TRY(look_up());
   return broken_;
 }
 
@@ -143,7 +149,7 @@ Status ContentTable::parse_row(StatementUse& use, int column, Row& row) {
 }
 
 Status ContentTable::read_row(RowId rowid, Row& row) {
-  NEARLITE_TRY(ready());
+  NEARLITE_TRY(look_up_names());
   NEARLITE_TRY(prepare(read_, "SELECT " + quote_identifier(names_.vector) + " FROM " +
                                   quoted_table() + " WHERE " + quote_identifier(names_.rowid) +
                                   " = ?1"));

@@ -33,9 +33,10 @@ class ContentTable final : public Content {
   void drop_statements() noexcept;
   void set_index(const std::string& name);
 
-  /// Says why the table cannot be read, if so.
+  /// Looks whether the schema has changed, and says why the table cannot be read, if so. To be
+  /// called before each search or scan.
   Status ready();
-  /// The names to use; REQUIRES: ready().
+  /// The names to use; REQUIRES: ready(), or read_row().
   [[nodiscard]] const ContentNames& names() const noexcept { return names_; }
   /// Puts the triggers back as they should be.
   Status repair_triggers();
@@ -74,6 +75,7 @@ class ContentTable final : public Content {
 
  private:
   Status look_up();
+  Status look_up_names();
   Status prepare(Statement& statement, const std::string& sql);
   Status parse_row(StatementUse& use, int column, Row& row);
 

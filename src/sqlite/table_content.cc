@@ -35,7 +35,7 @@ Result<std::string> config_text(Store& store, std::string_view key) {
 }  // namespace
 
 Status refuse_write(const Table& table) {
-  return invalid(table.name(), "its rows are those of " + shown(table.options().content->table) +
+  return invalid(table.name(), "its rows are those of " + shown(table.content()->names().table) +
                                    "; write there, and the index follows");
 }
 
@@ -241,8 +241,8 @@ Status Table::rebuild_content() {
 Status Table::rename_content(const std::string& new_name) {
   ContentPlace rewritten = content_place();
   rewritten.target = new_name;  // SQLite has changed what the triggers write to already
-  NEARLITE_ASSIGN(const TriggerState after, read_triggers(db_, rewritten));
-  NEARLITE_ASSIGN(const TriggerState before, read_triggers(db_, content_place()));
+  NEARLITE_ASSIGN(const TriggerState after, read_triggers(db_, rewritten, content_names_));
+  NEARLITE_ASSIGN(const TriggerState before, read_triggers(db_, content_place(), content_names_));
   const bool was_intact = after.problems.empty() || before.problems.empty();
   const auto names = after.names ? after.names : before.names;
   NEARLITE_TRY(drop_triggers(db_, content_place()));

@@ -22,7 +22,10 @@ std::string failure(Database& database, const std::string& sql, int code) {
   return "fault: " + code_name(code) + " from " + sql + ": " + database.message();
 }
 
-constexpr const char* kShadowKinds[] = {"rows", "vectors", "links", "dead", "commits", "config"};
+// Those of an index: its shadow tables, and the log of external content, whose rows are not
+// content.
+constexpr const char* kShadowKinds[] = {"rows", "vectors", "codes",  "links",
+                                        "dead", "commits", "config", "changes"};
 
 // docs_rows, docs_links2 of docs.
 bool is_shadow(const std::string& name, const std::vector<TableName>& tables) {
@@ -245,16 +248,23 @@ std::string try_next_write(Database& database) {
     std::string sql =
         "SELECT json_extract(nearlite_stats(?1), '$.indexes[0].column'),"
         " json_extract(nearlite_stats(?1), '$.indexes[0].dim'),"
-        " json_extract(nearlite_stats(?1), '$.indexes[0].element')";
+        " json_extract(nearlite_stats(?1), '$.indexes[0].element'),"
+        " json_extract(nearlite_stats(?1), '$.content')";
     if (const int code = database.run(sql, {qualified_name(table)}, &columns)) {
       return failure(database, sql, code);
     }
     const auto dim = static_cast<std::size_t>(std::get<std::int64_t>(columns[0][1]));
     const Blob blob = encode(element_of(std::get<std::string>(columns[0][2])), Vector(dim, 1.0F));
-    sql = "INSERT INTO " + table.sql() + "(rowid, \"" + std::get<std::string>(columns[0][0]) +
-          "\") VALUES(?1, ?2)";
+    TableName target = table;
+    std::string column = std::get<std::string>(columns[0][0]);
+    if (const auto* content = std::get_if<std::string>(&columns[0][3])) {
+      const auto json = nlohmann::json::parse(*content, nullptr, false);
+      target.name = json["table"];
+      column = json["vector"];
+    }
+    sql = "INSERT INTO " + target.sql() + "(rowid, \"" + column + "\") VALUES(?1, ?2)";
     if (const int code = database.run(sql, {kRow, blob})) return failure(database, sql, code);
-    sql = "DELETE FROM " + table.sql() + " WHERE rowid = ?1";
+    sql = "DELETE FROM " + target.sql() + " WHERE rowid = ?1";
     if (const int code = database.run(sql, {kRow})) return failure(database, sql, code);
   }
   return {};

@@ -86,6 +86,8 @@ class Maker {
     attached();
     Script& vacuum = add("vacuum", {"VACUUM", insert_sql("t", 41, 42), "VACUUM"});
     vacuum.setup.emplace_back("DELETE FROM t WHERE rowid % 2 = 0");
+    external_content("strict");
+    external_content("log");
     return std::move(scripts_);
   }
 
@@ -134,6 +136,44 @@ class Maker {
         {create_sql("u", variant_), insert_sql("u", 1, 6), "ALTER TABLE u RENAME TO w",
          insert_sql("w", 7, 8), "BEGIN", "DROP TABLE w", create_sql("w", variant_),
          insert_sql("w", 11, 12), "COMMIT", "ALTER TABLE t RENAME TO \"a b\"", "DROP TABLE w"});
+  }
+
+  std::string follow_sql(const std::string& index, const std::string& sync,
+                         const std::string& more = "") const {
+    return "CREATE VIRTUAL TABLE " + index +
+           " USING hnsw(content=documents, content_vector=v, dim=" + std::to_string(variant_.dim) +
+           ", metric=l2, sync=" + sync + variant_.options + more + ")";
+  }
+
+  static std::string document_sql(int first, int last) {
+    return "INSERT INTO documents(id, v) SELECT id, vec_f32(v) FROM source WHERE id BETWEEN " +
+           std::to_string(first) + " AND " + std::to_string(last);
+  }
+
+  void external_content(const std::string& sync) {
+    const std::string vector = "(SELECT vec_f32(v) FROM source WHERE id = 50)";
+    Script& writes =
+        add("external content " + sync,
+            {document_sql(31, 34), "UPDATE documents SET v = " + vector + " WHERE id IN (3, 5)",
+             "BEGIN", "INSERT OR REPLACE INTO documents(id, v) VALUES(4, " + vector + ")",
+             "SAVEPOINT a", "DELETE FROM documents WHERE id < 9", "ROLLBACK TO a",
+             "UPDATE documents SET id = -id WHERE id > 32", "COMMIT",
+             "SELECT rowid FROM ix WHERE v MATCH " + vector + " AND k = 5",
+             "INSERT INTO ix(ix) VALUES('sync')", "DELETE FROM documents WHERE id = 11",
+             "INSERT INTO ix(ix) VALUES('repair')"},
+            /*warm=*/false);
+    writes.setup = {source_sql(variant_.dim, 60),
+                    "CREATE TABLE documents(id INTEGER PRIMARY KEY, v)", document_sql(1, 30),
+                    follow_sql("ix", sync)};
+    std::vector<std::string> setup = writes.setup;
+    Script& definitions = add(
+        "external definitions " + sync,
+        {follow_sql("jx", sync, ", build=deferred"), "INSERT INTO jx(jx, k) VALUES('build', 20)",
+         "DELETE FROM documents WHERE id % 4 = 0", "INSERT INTO jx(jx) VALUES('build')",
+         "ALTER TABLE ix RENAME TO \"a b\"", "ALTER TABLE documents RENAME TO d2", "DROP TABLE jx",
+         "INSERT INTO \"a b\"(\"a b\") VALUES('rebuild')", "DELETE FROM d2 WHERE id = 11"},
+        /*warm=*/false);
+    definitions.setup = std::move(setup);
   }
 
   void attached() {
@@ -190,8 +230,8 @@ std::vector<Script> all_scripts(bool long_run) {
       ++number;
     }
   };
-  append(wal, long_run ? "" : "10011010101010");
-  append(rollback, long_run ? "" : "01100101010101");
+  append(wal, long_run ? "" : "100110101010101001");
+  append(rollback, long_run ? "" : "011001010101010110");
   if (long_run) {
     append(coded, "");
     append(kept, "");

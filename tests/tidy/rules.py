@@ -192,8 +192,8 @@ def tests_registered(tree, registered):
             yield f"{path}: ctest does not know it"
 
 
-_ID = re.compile(r"\b([CDG][1-9]\d?)\b")
-_TAG = re.compile(r"INVARIANTS? ((?:[CDG]\d+(?:,? and |, | )?)+)")
+_ID = re.compile(r"\b([CDEG][1-9]\d?)\b")
+_TAG = re.compile(r"INVARIANTS? ((?:[CDEG]\d+(?:,? and |, | )?)+)")
 INVARIANT_DOCUMENTS = ("docs/concurrency.md", "docs/format.md")
 
 
@@ -204,7 +204,7 @@ def invariants(tree):
         if not tree.exists(path):
             yield f"{path}: missing"
             continue
-        for match in re.finditer(r"^\* \*\*([CDG]\d+)\.\*\*", tree.text(path), re.MULTILINE):
+        for match in re.finditer(r"^\* \*\*([CDEG]\d+)\.\*\*", tree.text(path), re.MULTILINE):
             if match.group(1) in defined:
                 yield f"{path}: {match.group(1)} is defined twice"
             defined[match.group(1)] = path
