@@ -23,6 +23,14 @@
 
 namespace nearlite {
 
+namespace api {
+class Session;
+}
+inline namespace v1 {
+class Index;
+class Transaction;
+}  // namespace v1
+
 /// How to open a database.
 struct OpenOptions {
   /// Open without the right to write. The file must exist; searches work as ever.
@@ -118,6 +126,9 @@ class Statement {
 };
 
 /// A connection to a SQLite database with Nearlite registered.
+///
+/// Indexes, statements and transactions made from it may outlive it: the connection is closed when
+/// the last of them is gone. What an Index has not flushed by then is flushed (SyncMode).
 class Database {
  public:
   /// Opens the database in the file `path` (":memory:": in memory).
@@ -166,6 +177,9 @@ class Database {
   [[nodiscard]] bool in_transaction() const noexcept;
 
  private:
+  friend class v1::Index;
+  friend class v1::Transaction;
+  [[nodiscard]] std::shared_ptr<api::Session> session() const noexcept;  // null when moved from
   struct Impl;
   explicit Database(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;

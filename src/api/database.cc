@@ -3,10 +3,9 @@
 // behaviour.
 #include "nearlite/database.h"
 
-#include <algorithm>
-#include <limits>
 #include <vector>
 
+#include "api/session.h"
 #include "base/try.h"
 #include "dialect/translate.h"
 #include "nearlite/nearlite.h"
@@ -150,7 +149,11 @@ std::span<const std::byte> Statement::column_blob(int index) const noexcept {
 }
 
 struct Database::Impl {
-  sqlite::OwnedConnection connection;
+  explicit Impl(std::shared_ptr<api::Session> opened)
+      : session(std::move(opened)), connection(session->connection()) {}
+
+  std::shared_ptr<api::Session> session;
+  sqlite::OwnedConnection& connection;
 };
 
 Database::Database(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -159,17 +162,12 @@ Database::Database(Database&& other) noexcept = default;
 Database& Database::operator=(Database&& other) noexcept = default;
 
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
-  using Milliseconds = std::chrono::milliseconds;
-  constexpr Milliseconds kLongest(std::numeric_limits<int>::max());
-  const Milliseconds timeout = std::clamp(options.busy_timeout, Milliseconds(0), kLongest);
-  sqlite::OpenFlags flags;
-  flags.is_read_only = options.read_only;
-  flags.may_create = options.create;
-  flags.busy_timeout_ms = static_cast<int>(timeout.count());
-  flags.has_extension = options.extension;
-  auto impl = std::make_unique<Impl>();
-  NEARLITE_ASSIGN(impl->connection, sqlite::OwnedConnection::open(path, flags));
-  return Database(std::move(impl));
+  NEARLITE_ASSIGN(auto session, api::Session::open(path, options));
+  return Database(std::make_unique<Impl>(std::move(session)));
+}
+
+std::shared_ptr<api::Session> Database::session() const noexcept {
+  return impl_ ? impl_->session : nullptr;
 }
 
 namespace {

@@ -186,6 +186,8 @@ class Index {
   [[nodiscard]] bool is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) const;
   [[nodiscard]] static bool is_row_wanted(const View& view, const SearchRequest& request,
                                           RowId rowid);
+  void keep_near_pending(const View& view, const SearchRequest& request, std::size_t first,
+                         std::size_t keep, std::size_t keep_max);
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
   [[nodiscard]] float rescore_error(const View& view, const SearchRequest& request, NodeId id,

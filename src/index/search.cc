@@ -12,6 +12,7 @@
 #include "index/scratch.h"
 #include "index/view.h"
 #include "vector/distance.h"
+#include "vector/query_code.h"
 
 namespace nearlite {
 
@@ -209,12 +210,39 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
     if (is_whole) return false;
     ef = std::min<std::uint64_t>(ef * 4, node_count + 1);
   }
-  if (view.own != nullptr) {
-    for (const auto& node : view.own->pending) {
-      if (!view.own->dead.contains(node.id) && is_allowed(node.id)) found.push_back(node.id);
-    }
+  if (view.own == nullptr) return true;
+  const std::size_t walked_count = found.size();
+  for (const auto& node : view.own->pending) {
+    if (!view.own->dead.contains(node.id) && is_allowed(node.id)) found.push_back(node.id);
   }
+  if (content_) keep_near_pending(view, request, walked_count, keep, keep_max);
   return true;
+}
+
+// Of external content every candidate is read: of nodes that are not linked yet, which stand in
+// scratch.wanted from `first` on, only those are kept that may be among the nearest.
+void Index::keep_near_pending(const View& view, const SearchRequest& request, std::size_t first,
+                              std::size_t keep, std::size_t keep_max) {
+  std::vector<NodeId>& found = scratch_->wanted;
+  if (found.size() - first <= keep) return;
+  const Graph& graph = view.cache->graph();
+  const CodeFormat& format = graph.options().format;
+  const KeyFunctions functions = key_functions(format.kind, active_simd_target());
+  std::vector<Candidate> near;
+  for (std::size_t i = first; i < found.size(); ++i) {
+    const NodeId id = found[i];
+    near.push_back(
+        {functions.key(scratch_->query.code(), graph.code(id), graph.info(id), format), id});
+  }
+  std::sort(near.begin(), near.end(), [](const Candidate& a, const Candidate& b) {
+    return a.key != b.key ? a.key < b.key : a.id < b.id;
+  });
+  const std::uint64_t limit = rescore_limit(view, near[request.k - 1]);
+  found.resize(first);
+  for (std::size_t i = 0; i < near.size() && i < keep_max; ++i) {
+    if (i >= keep && near[i].key > limit) break;
+    found.push_back(near[i].id);
+  }
 }
 
 // Orders scratch.wanted by the distance in memory and settles the best of them (settle.cc).

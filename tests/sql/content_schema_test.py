@@ -245,6 +245,58 @@ class Schema(ContentCase):
             self.assertEqual(db.one("SELECT nearlite_digest('ix')"), digest)
             self.assert_exact(db)
 
+    def test_triggers_of_the_user_and_cascades(self):
+        for sync in MODES:
+            with self.subTest(sync=sync):
+                self.setUp()
+                db = self.connect()
+                db.run("PRAGMA foreign_keys = ON")
+                db.run("CREATE TABLE folders(id INTEGER PRIMARY KEY)")
+                db.run(
+                    "CREATE TABLE documents(id INTEGER PRIMARY KEY, embedding, folder REFERENCES"
+                    " folders(id) ON DELETE CASCADE ON UPDATE CASCADE, near INTEGER)"
+                )
+                db.run(
+                    "CREATE TRIGGER early AFTER INSERT ON documents WHEN NEW.folder = 1 BEGIN"
+                    " UPDATE documents SET embedding = (SELECT embedding FROM documents WHERE id ="
+                    " NEW.id - 1) WHERE id = NEW.id; END"
+                )
+                self.index(db, sync=sync)
+                db.run(
+                    "CREATE TRIGGER late AFTER INSERT ON documents BEGIN UPDATE documents SET near"
+                    " = (SELECT rowid FROM vss_knn(NEW.embedding, 1, 'ix')) WHERE id = NEW.id;"
+                    " DELETE FROM documents WHERE id = NEW.id - 20; END"
+                )
+                db.run("INSERT INTO folders VALUES (1), (2), (3)")
+                for rowid in range(1, 60):
+                    sql = "INSERT INTO documents(id, embedding, folder) VALUES (?, ?, ?)"
+                    db.run(sql, rowid, text(self.vectors.next()), 1 + rowid % 3)
+                    self.assert_exact(db, queries=1)
+                self.assertEqual(db.one("SELECT count(*) FROM documents"), 20)
+                db.run("DELETE FROM folders WHERE id = 2")
+                db.run("UPDATE folders SET id = 30 WHERE id = 3")
+                self.assert_exact(db)
+                self.assert_sound(db)
+
+    def test_read_only(self):
+        for sync in MODES:
+            self.setUp()
+            db = self.open(sync=sync)
+            db.run("UPDATE documents SET embedding = NULL WHERE id < 9")
+            reader = self.connect(f"file:{self.path}?mode=ro")
+            self.assert_exact(reader)
+            self.assert_sound(reader)
+            db.run("BEGIN IMMEDIATE")
+            self.insert_more(db)
+            self.assert_exact(reader)
+            self.assert_exact(db)
+            db.run("ROLLBACK")
+
+    def insert_more(self, db):
+        for rowid in range(600, 640):
+            sql = "INSERT INTO documents(id, embedding) VALUES (?, ?)"
+            db.run(sql, rowid, blob(self.vectors.next()))
+
     def test_hostile_names(self):
         db = self.connect()
         table, vector, index = 'd"; DROP TABLE x; --', "v' \"] WHEN OLD.\"", "i\"x'y WHEN"
