@@ -21,6 +21,7 @@ Status translate_table(Task& task);
 
 /// CREATE INDEX, DROP INDEX, REINDEX, ALTER INDEX.
 Status translate_index(Task& task);
+Status translate_create_index(Task& task);
 
 /// SET, RESET, SHOW, CREATE EXTENSION, EXPLAIN ANALYZE, TRUNCATE, COPY.
 Status translate_setting(Task& task);

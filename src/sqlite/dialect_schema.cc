@@ -185,14 +185,16 @@ Status DialectSchema::read_indexes_over(const Entry& entry, TableInfo& info) {
 Status DialectSchema::add_index_over(const Entry& entry, const std::string& name,
                                      const ContentOptions& content, TableInfo& info) {
   // A renamed table, or column, has its new name in the triggers only.
+  const ContentNames created{content.table, content.rowid, content.vector};
   NEARLITE_ASSIGN(const TriggerState triggers,
-                  read_triggers(db_, {entry.schema, name, content.sync}));
-  const std::string& table = triggers.names ? triggers.names->table : content.table;
-  const std::string& vector = triggers.names ? triggers.names->vector : content.vector;
-  if (!equals_ignoring_case(table, entry.name)) return {};
+                  read_triggers(db_, {entry.schema, name, content.sync}, created));
+  const ContentNames& names = triggers.names ? *triggers.names : created;
+  if (!equals_ignoring_case(names.table, entry.name)) return {};
   for (ColumnInfo& column : info.columns) {
-    if (!equals_ignoring_case(column.name, vector)) continue;
-    if (content.element) column.reader = reader_of(*content.element);
+    if (!equals_ignoring_case(column.name, names.vector)) continue;
+    // Bits as text, which the dialect's type bit(n) is, say by themselves what they are.
+    const bool is_bit_text = column.is_vector() && column.type.starts_with("bit text");
+    if (content.element && !is_bit_text) column.reader = reader_of(*content.element);
     const bool is_bits = content.element == ElementType::kBit;
     const Metric metric = content.metric.value_or(is_bits ? Metric::kHamming : Metric::kCosine);
     NEARLITE_ASSIGN(std::string index, index_name(entry.schema, name));

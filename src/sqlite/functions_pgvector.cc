@@ -50,19 +50,15 @@ void result_text(sqlite3_context* context, std::string_view text) {
 }
 
 /// A bit string: '101', or a vector, of which the positive components are set.
-Status read_bits(sqlite3_context* context, sqlite3_value* value, std::vector<bool>& bits) {
+Status read_bits(sqlite3_context* context, sqlite3_value* value, std::vector<float>& bits) {
   if (sqlite3_value_type(value) == SQLITE_TEXT) {
     std::string_view text;
     NEARLITE_TRY(text_of(value, text));
-    if (text.find_first_not_of("01") == std::string_view::npos) {
-      for (const char c : text) bits.push_back(c == '1');
-      return {};
-    }
+    if (is_bit_text(text)) return named(context, parse_bit_text(text, 0, bits));
   }
   VectorValue vector;
-  const Status status = read_vector(value, ElementType::kFloat32, vector);
-  if (!status.ok()) return named(context, status);
-  for (const float component : vector.values) bits.push_back(component > 0);
+  NEARLITE_TRY(named(context, read_vector(value, ElementType::kFloat32, vector)));
+  bits = std::move(vector.values);
   return {};
 }
 
@@ -73,8 +69,8 @@ struct BitCounts {
 };
 
 Status count_bits(sqlite3_context* context, sqlite3_value** arguments, BitCounts& counts) {
-  std::vector<bool> a;
-  std::vector<bool> b;
+  std::vector<float> a;
+  std::vector<float> b;
   NEARLITE_TRY(read_bits(context, arguments[0], a));
   NEARLITE_TRY(read_bits(context, arguments[1], b));
   if (a.size() != b.size()) {
@@ -82,8 +78,8 @@ Status count_bits(sqlite3_context* context, sqlite3_value** arguments, BitCounts
                                 " and " + std::to_string(b.size()));
   }
   for (std::size_t i = 0; i < a.size(); ++i) {
-    counts.both += a[i] && b[i] ? 1 : 0;
-    counts.either += a[i] || b[i] ? 1 : 0;
+    counts.both += a[i] > 0 && b[i] > 0 ? 1 : 0;
+    counts.either += a[i] > 0 || b[i] > 0 ? 1 : 0;
   }
   counts.different = counts.either - counts.both;
   return {};
@@ -214,11 +210,11 @@ void vec_cast(sqlite3_context* context, int count, sqlite3_value** arguments) no
     NEARLITE_TRY(text_of(arguments[1], type));
     sqlite3_value* dim = count > 2 ? arguments[2] : nullptr;
     if (type == "bit" || type == "varbit") {
-      std::vector<bool> bits;
+      std::vector<float> bits;
       NEARLITE_TRY(read_bits(context, arguments[0], bits));
       NEARLITE_TRY(check_dim(context, type, bits.size(), dim));
       std::string text;
-      for (const bool bit : bits) text += bit ? '1' : '0';
+      for (const float bit : bits) text += bit > 0 ? '1' : '0';
       result_text(context, text);
       return {};
     }

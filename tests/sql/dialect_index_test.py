@@ -67,6 +67,23 @@ class RegressionTest(DialectCase):
     def test_halfvec(self):
         self.check("halfvec")
 
+    def test_bit(self):
+        self.pg("CREATE TABLE t (id bigserial PRIMARY KEY, val bit(8))")
+        self.pg("INSERT INTO t (val) VALUES ('00000000'), (B'11100000'), ('11111111'), (NULL)")
+        self.pg("CREATE INDEX ON t USING hnsw (val bit_hamming_ops)")
+        self.pg("INSERT INTO t (val) VALUES ('11110000')")
+        sql = "SELECT val, val <~> {0} AS d FROM t ORDER BY val <~> {0} LIMIT 10"
+        expected = [("11110000", 1.0), ("11100000", 2.0), ("11111111", 3.0), ("00000000", 5.0),
+                    (None, None)]  # fmt: skip
+        for query in ["'11111000'", "B'11111000'", "'11111000'::bit(8)"]:
+            self.assert_by_index(sql.format(query))
+            self.assertEqual(self.pg(sql.format(query)), expected)
+        self.assertEqual(self.db.one("SELECT nearlite_check('t_val_idx')"), "ok")
+        self.assert_refused("SELECT id FROM t ORDER BY val <~> '1111' LIMIT 1", "8", "4")
+        self.assert_exact("SELECT id FROM t ORDER BY val <%> '11111000' LIMIT 1")
+        with self.assertRaises(SqlError):
+            self.pg("INSERT INTO t (val) VALUES ('111')")
+
     def test_empty_table(self):
         self.make("vector", "vector_l2_ops", ["NULL"])
         self.pg("DELETE FROM t")

@@ -82,6 +82,9 @@ TEST(Definitions, VectorIndexes) {
   EXPECT_EQ(translated("CREATE INDEX i ON items USING hnsw ((plain::vector(7)) vector_l2_ops)"),
             "CREATE VIRTUAL TABLE \"i\" USING hnsw(content='items', content_vector='plain', dim=7,"
             " metric=l2)");
+  EXPECT_EQ(translated("CREATE INDEX i ON items USING hnsw (byte bit_hamming_ops) WITH (m = 8)"),
+            "CREATE VIRTUAL TABLE \"i\" USING hnsw(content='items', content_vector='byte', dim=8,"
+            " metric=hamming, element=bit, m=8)");
 }
 
 TEST(Definitions, VectorIndexesThatCannotBe) {
@@ -98,7 +101,9 @@ TEST(Definitions, VectorIndexesThatCannotBe) {
   expect_refused(head + "(embedding halfvec_l2_ops)", "47", "vector");
   expect_refused(head + "(half vector_l2_ops)", "42", "halfvec");
   expect_refused(head + "(bits bit_jaccard_ops)", "42", "Jaccard");
-  expect_refused(head + "(bits bit_hamming_ops)", "42", "bit");
+  expect_refused(head + "(bits bit_hamming_ops)", "37", "8");
+  expect_refused(head + "(embedding bit_hamming_ops)", "47", "vector");
+  expect_refused(head + "(plain bit_hamming_ops)", "37", "dimensions");
   expect_refused(head + "(plain vector_l2_ops)", "37", "dimensions");
   expect_refused(head + "(embedding vector_l2_ops, half halfvec_l2_ops)", "36", "one column");
   expect_refused(head + "(embedding vector_l2_ops DESC)", "61", "order");

@@ -11,16 +11,18 @@ namespace nearlite::dialect {
 
 class MadeUpSchema : public Schema {
  public:
-  /// items(id, embedding vector(3), half halfvec(3), bits bit text(3), price, plain) with indexes
+  /// items(id, embedding vector(3), half halfvec(3), bits bit text(3), byte bit text(8), price,
+  /// plain) with indexes
   /// for l2 and cosine on embedding; plain_items, the same without indexes; docs, a table of the
   /// module hnsw, whose column small is of float16.
   MadeUpSchema() {
     TableInfo items;
     items.schema = "main";
     items.name = "items";
-    items.columns = {{"id", "INTEGER", true, ""},       {"embedding", "vector(3)", false, ""},
-                     {"half", "halfvec(3)", false, ""}, {"bits", "bit text(3)", false, ""},
-                     {"price", "REAL", false, ""},      {"plain", "TEXT", false, ""}};
+    items.columns = {{"id", "INTEGER", true, ""},        {"embedding", "vector(3)", false, ""},
+                     {"half", "halfvec(3)", false, ""},  {"bits", "bit text(3)", false, ""},
+                     {"byte", "bit text(8)", false, ""}, {"price", "REAL", false, ""},
+                     {"plain", "TEXT", false, ""}};
     tables.push_back(items);
     tables.back().name = "plain_items";
     items.indexes = {{"main.ix", "embedding", Metric::kL2},
