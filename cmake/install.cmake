@@ -1,6 +1,7 @@
-# `cmake --install`: the extension, the command, the static library with its headers, the shared
-# library of the C interface, and the descriptions consumers look for (nearlite-config.cmake,
-# nearlite.pc, nearlite_c.pc).
+# `cmake --install`: the extension, the command with its manual page and completions, the static
+# library with its headers, the shared library of the C interface, and the descriptions consumers
+# look for (nearlite-config.cmake, nearlite.pc, nearlite_c.pc).
+include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/nearlite)
@@ -13,6 +14,14 @@ if(TARGET nearlite_c)
 endif()
 if(TARGET nearlite_cli)
   install(TARGETS nearlite_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${PROJECT_BINARY_DIR}/nearlite.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  # Where each shell looks by itself.
+  install(FILES ${PROJECT_BINARY_DIR}/nearlite.bash RENAME nearlite
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${PROJECT_BINARY_DIR}/_nearlite
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${PROJECT_BINARY_DIR}/nearlite.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
 install(EXPORT nearlite-targets NAMESPACE nearlite:: DESTINATION ${package_dir})
 

@@ -7,9 +7,13 @@
 
 #include "api/session.h"
 #include "base/try.h"
+#include "dialect/translate.h"
 #include "nearlite/nearlite.h"
+#include "sqlite/dialect_schema.h"
+#include "sqlite/embedding_function.h"
 #include "sqlite/handles.h"
 #include "sqlite/open.h"
+#include "sqlite/settings.h"
 
 namespace nearlite {
 
@@ -167,7 +171,28 @@ std::shared_ptr<api::Session> Database::session() const noexcept {
   return impl_ ? impl_->session : nullptr;
 }
 
-Status Database::execute(std::string_view sql) {
+namespace {
+
+// Runs `action` on the translation of each statement of `script`, in order: a statement may need
+// what the one before it has made.
+template <class Action>
+Status for_each_translation(sqlite3* db, std::string_view script, Action action) {
+  sqlite::DialectSchema schema(db);
+  for (std::size_t at = 0; at < script.size();) {
+    sqlite::forget_local_settings(db);
+    NEARLITE_ASSIGN(const Translation next, dialect::translate_next(script, at, schema));
+    NEARLITE_TRY(action(next.sql));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status Database::execute(std::string_view sql, Dialect dialect) {
+  if (dialect == Dialect::kPgvector) {
+    return for_each_translation(impl_->connection.handle(), sql,
+                                [&](std::string_view translated) { return execute(translated); });
+  }
   while (!sql.empty()) {
     NEARLITE_ASSIGN(Statement statement, prepare_next(sql));
     NEARLITE_TRY(statement.run());
@@ -175,7 +200,20 @@ Status Database::execute(std::string_view sql) {
   return {};
 }
 
-Result<Statement> Database::prepare(std::string_view sql) {
+Result<Statement> Database::prepare(std::string_view sql, Dialect dialect) {
+  std::string translated;
+  if (dialect == Dialect::kPgvector) {
+    NEARLITE_ASSIGN(Translation translation, translate(sql));
+    translated = std::move(translation.sql);
+    // CREATE EXTENSION and the like leave a comment: a statement that does nothing.
+    const bool is_nothing = !translation.notes.empty();
+    if (is_nothing) {
+      std::string_view rest = translated;
+      NEARLITE_ASSIGN(Statement statement, prepare_next(rest));
+      if (!statement.impl_->statement && rest.empty()) return statement;
+    }
+    sql = translated;
+  }
   NEARLITE_ASSIGN(Statement statement, prepare_next(sql));
   if (!statement.impl_->statement) {
     return Status(Code::kInvalidArgument, "nearlite: there is no SQL statement to prepare");
@@ -190,10 +228,31 @@ Result<Statement> Database::prepare(std::string_view sql) {
   return statement;
 }
 
-Result<Statement> Database::prepare_next(std::string_view& script) {
+Result<Statement> Database::prepare_next(std::string_view& script, Dialect dialect) {
   auto impl = std::make_unique<Statement::Impl>();
-  NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(script));
+  if (dialect == Dialect::kPgvector) {
+    NEARLITE_ASSIGN(const Translation next, translate_next(script));
+    std::string_view translated = next.sql;
+    NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(translated));
+  } else {
+    NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(script));
+  }
   return Statement(std::move(impl));
+}
+
+Result<Translation> Database::translate(std::string_view sql) {
+  sqlite::forget_local_settings(impl_->connection.handle());
+  sqlite::DialectSchema schema(impl_->connection.handle());
+  return dialect::translate(sql, schema);
+}
+
+Result<Translation> Database::translate_next(std::string_view& script) {
+  sqlite::forget_local_settings(impl_->connection.handle());
+  sqlite::DialectSchema schema(impl_->connection.handle());
+  std::size_t end = 0;
+  auto translation = dialect::translate_next(script, end, schema);
+  if (translation.ok()) script.remove_prefix(end);
+  return translation;
 }
 
 std::int64_t Database::changes() const noexcept { return impl_->connection.changes(); }
@@ -203,6 +262,15 @@ std::int64_t Database::last_insert_rowid() const noexcept {
 }
 
 bool Database::in_transaction() const noexcept { return impl_->connection.in_transaction(); }
+
+void Database::interrupt() const noexcept { impl_->connection.interrupt(); }
+
+Status Database::register_embedding(
+    std::function<Result<std::vector<float>>(std::string_view)> function) {
+  return sqlite::register_embedding_function(impl_->connection.handle(), std::move(function));
+}
+
+bool is_complete_statement(std::string_view sql) { return sqlite::is_complete_statement(sql); }
 
 std::string_view version() noexcept { return NEARLITE_VERSION; }
 

@@ -86,6 +86,12 @@ bool OwnedConnection::in_transaction() const noexcept {
   return sqlite3_get_autocommit(handle_) == 0;
 }
 
+void OwnedConnection::interrupt() const noexcept { sqlite3_interrupt(handle_); }
+
+bool is_complete_statement(std::string_view sql) {
+  return sqlite3_complete(std::string(sql).c_str()) == 1;
+}
+
 std::string OwnedConnection::file() const {
   const char* name = sqlite3_db_filename(handle_, "main");
   return name == nullptr ? std::string() : std::string(name);

@@ -47,6 +47,8 @@ class OwnedConnection {
   [[nodiscard]] std::int64_t changes() const noexcept;
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
   [[nodiscard]] bool in_transaction() const noexcept;
+  /// Threads: any.
+  void interrupt() const noexcept;
   /// The file of the main database as SQLite resolved it; empty in memory.
   [[nodiscard]] std::string file() const;
   [[nodiscard]] bool is_read_only() const noexcept;
@@ -74,6 +76,9 @@ class InterruptScope {
 [[nodiscard]] int column_count(const Statement& statement) noexcept;
 [[nodiscard]] std::string_view column_name(const Statement& statement, int index) noexcept;
 [[nodiscard]] int parameter_count(const Statement& statement) noexcept;
+
+/// Whether `sql` ends with a whole statement (sqlite3_complete).
+[[nodiscard]] bool is_complete_statement(std::string_view sql);
 
 /// The failure of a statement of the user's: its message without the name of ours.
 [[nodiscard]] Status users_failure(const Status& status);

@@ -164,6 +164,13 @@ class ConsumerTest(unittest.TestCase):
         self.assertEqual(connection.execute("SELECT nearlite_version()").fetchone(), (VERSION,))
         connection.close()
 
+    def test_manual_and_completions(self):
+        page = (self.prefix / "share/man/man1/nearlite.1").read_text()
+        self.assertIn("nearlite import", page.replace("\\-", "-"))
+        for name in ("bash-completion/completions/nearlite", "zsh/site-functions/_nearlite",
+                     "fish/vendor_completions.d/nearlite.fish"):  # fmt: skip
+            self.assertIn("import", (self.prefix / "share" / name).read_text())
+
     def test_command(self):
         self.assertIn(VERSION, run(str(self.prefix / "bin/nearlite"), "--version"))
 
