@@ -7,13 +7,11 @@
 
 #include "api/session.h"
 #include "base/try.h"
-#include "dialect/translate.h"
 #include "nearlite/nearlite.h"
-#include "sqlite/dialect_schema.h"
 #include "sqlite/embedding_function.h"
 #include "sqlite/handles.h"
 #include "sqlite/open.h"
-#include "sqlite/settings.h"
+#include "sqlite/translate.h"
 
 namespace nearlite {
 
@@ -177,10 +175,8 @@ namespace {
 // what the one before it has made.
 template <class Action>
 Status for_each_translation(sqlite3* db, std::string_view script, Action action) {
-  sqlite::DialectSchema schema(db);
   for (std::size_t at = 0; at < script.size();) {
-    sqlite::forget_local_settings(db);
-    NEARLITE_ASSIGN(const Translation next, dialect::translate_next(script, at, schema));
+    NEARLITE_ASSIGN(const Translation next, sqlite::translate_next(db, script, at));
     NEARLITE_TRY(action(next.sql));
   }
   return {};
@@ -241,16 +237,19 @@ Result<Statement> Database::prepare_next(std::string_view& script, Dialect diale
 }
 
 Result<Translation> Database::translate(std::string_view sql) {
-  sqlite::forget_local_settings(impl_->connection.handle());
-  sqlite::DialectSchema schema(impl_->connection.handle());
-  return dialect::translate(sql, schema);
+  Translation all;
+  for (std::size_t at = 0; at < sql.size();) {
+    NEARLITE_ASSIGN(const Translation next,
+                    sqlite::translate_next(impl_->connection.handle(), sql, at));
+    all.sql += next.sql;
+    all.notes.insert(all.notes.end(), next.notes.begin(), next.notes.end());
+  }
+  return all;
 }
 
 Result<Translation> Database::translate_next(std::string_view& script) {
-  sqlite::forget_local_settings(impl_->connection.handle());
-  sqlite::DialectSchema schema(impl_->connection.handle());
   std::size_t end = 0;
-  auto translation = dialect::translate_next(script, end, schema);
+  auto translation = sqlite::translate_next(impl_->connection.handle(), script, end);
   if (translation.ok()) script.remove_prefix(end);
   return translation;
 }

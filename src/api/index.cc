@@ -59,8 +59,8 @@ std::string type_sql(const IndexOptions& options) {
 
 Result<std::string> create_sql(std::string_view name, const IndexOptions& options) {
   NEARLITE_ASSIGN(const std::string settings, settings_sql(name, options));
-  std::string sql = "CREATE VIRTUAL TABLE " + sqlite::quote_identifier(name) + " USING hnsw(" +
-                    sqlite::quote_identifier(options.column) + " " + type_sql(options);
+  std::string sql = "CREATE VIRTUAL TABLE " + quote_identifier(name) + " USING hnsw(" +
+                    quote_identifier(options.column) + " " + type_sql(options);
   if (!options.columns.empty()) sql += ", " + options.columns;
   return sql + settings + ")";
 }
@@ -85,7 +85,7 @@ Status Index::Impl::run_create(api::Session& session, std::string_view name, std
 Result<std::string> Index::Impl::create_over_sql(std::string_view name, const Content& content,
                                                  const IndexOptions& options) {
   NEARLITE_ASSIGN(const std::string settings, settings_sql(name, options));
-  std::string sql = "CREATE VIRTUAL TABLE " + sqlite::quote_identifier(name) +
+  std::string sql = "CREATE VIRTUAL TABLE " + quote_identifier(name) +
                     " USING hnsw(content=" + quote_text(content.table);
   if (!content.rowid.empty()) sql += ", content_rowid=" + quote_text(content.rowid);
   sql += ", content_vector=" + quote_text(content.vector) + ", sync=" + quote_text(content.sync);
@@ -201,11 +201,11 @@ Result<std::unique_ptr<Index::Impl>> Index::Impl::open(std::shared_ptr<api::Sess
   impl->column = column;
   NEARLITE_ASSIGN(const IndexStats stats, impl->stats());
   impl->column = stats.column;
-  impl->table = sqlite::quote_identifier(impl->name);
-  impl->vector = sqlite::quote_identifier(impl->column);
+  impl->table = quote_identifier(impl->name);
+  impl->vector = quote_identifier(impl->column);
   const bool is_own = stats.content_table.empty();
-  impl->filter_table = is_own ? impl->table : sqlite::quote_identifier(stats.content_table);
-  impl->filter_rowid = is_own ? "rowid" : sqlite::quote_identifier(stats.content_rowid);
+  impl->filter_table = is_own ? impl->table : quote_identifier(stats.content_table);
+  impl->filter_rowid = is_own ? "rowid" : quote_identifier(stats.content_rowid);
   impl->dim = stats.dim;
   impl->metric = stats.metric;
   impl->element = stats.element;

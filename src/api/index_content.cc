@@ -36,7 +36,7 @@ Status Index::Impl::build_content(api::Watching& watching) {
     watching.expect(now.content_rows);
     if (now.is_built) break;
     NEARLITE_ASSIGN(sqlite::Statement * build,
-                    session->kept("INSERT INTO " + table + "(" + sqlite::quote_identifier(name) +
+                    session->kept("INSERT INTO " + table + "(" + quote_identifier(name) +
                                   ", k) VALUES ('build', ?1)"));
     NEARLITE_TRY(api::callers_failure(build->use().bind(1, kRowsAtOnce).run()));
     watching.advance(kRowsAtOnce);

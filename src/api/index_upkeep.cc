@@ -15,7 +15,7 @@ Status Index::Impl::command(const char* word, const Watch& watch) {
   return session->transact([&]() -> Status {
     NEARLITE_TRY(watching.check());
     const std::string sql =
-        "INSERT INTO " + table + "(" + sqlite::quote_identifier(name) + ") VALUES ('" + word + "')";
+        "INSERT INTO " + table + "(" + quote_identifier(name) + ") VALUES ('" + word + "')";
     NEARLITE_ASSIGN(sqlite::Statement statement, session->prepare(sql));
     NEARLITE_TRY(api::callers_failure(statement.use().run()));
     return watching.check();

@@ -12,6 +12,7 @@
 #include "sqlite/handles.h"
 #include "sqlite/read_scope.h"
 #include "sqlite/settings.h"
+#include "sqlite/translate.h"
 
 namespace nearlite::sqlite {
 namespace {
@@ -230,6 +231,12 @@ Result<ObjectKind> DialectSchema::find_object(std::string_view schema, std::stri
   const Definition definition = read_definition(entry->name, entry->sql);
   if (!definition.is_hnsw) return ObjectKind::kTable;
   return definition.has_content() ? ObjectKind::kVectorIndex : ObjectKind::kVectorTable;
+}
+
+Result<Translation> translate_next(sqlite3* db, std::string_view script, std::size_t& at) {
+  forget_local_settings(db);
+  DialectSchema schema(db);
+  return dialect::translate_next(script, at, schema);
 }
 
 bool DialectSchema::in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
