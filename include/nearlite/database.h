@@ -13,14 +13,24 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nearlite/status.h"
 
 namespace nearlite {
+
+namespace api {
+class Session;
+}
+inline namespace v1 {
+class Index;
+class Transaction;
+}  // namespace v1
 
 /// How to open a database.
 struct OpenOptions {
@@ -33,6 +43,18 @@ struct OpenOptions {
   /// Register Nearlite. Without it the connection is one of plain SQLite, as other programs would
   /// open the file: tables of the module hnsw cannot be used, everything else can.
   bool extension = true;
+};
+
+/// The SQL that a statement is written in. docs/dialect.md says what kPgvector takes.
+enum class Dialect : std::uint8_t { kSqlite, kPgvector };
+
+/// SQL of pgvector's dialect as SQLite takes it.
+struct Translation {
+  /// Unchanged, to the byte, where there was nothing to translate; a comment where there is nothing
+  /// to do (CREATE EXTENSION vector).
+  std::string sql;
+  /// What the writer should know: settings that have no meaning here, say. Plain sentences.
+  std::vector<std::string> notes;
 };
 
 /// What a column of the current row holds.
@@ -105,6 +127,9 @@ class Statement {
 };
 
 /// A connection to a SQLite database with Nearlite registered.
+///
+/// Indexes, statements and transactions made from it may outlive it: the connection is closed when
+/// the last of them is gone. What an Index has not flushed by then is flushed (SyncMode).
 class Database {
  public:
   /// Opens the database in the file `path` (":memory:": in memory).
@@ -124,16 +149,26 @@ class Database {
   ///
   /// Outside BEGIN … COMMIT each statement is a transaction of its own: what preceded the failing
   /// one stays. Errors: of the statement that failed.
-  Status execute(std::string_view sql);
+  Status execute(std::string_view sql, Dialect dialect = Dialect::kSqlite);
 
   /// Prepares one statement. Errors: kInvalidArgument when `sql` holds none, or more than one.
-  [[nodiscard]] Result<Statement> prepare(std::string_view sql);
+  [[nodiscard]] Result<Statement> prepare(std::string_view sql, Dialect dialect = Dialect::kSqlite);
 
   /// Prepares the first statement of a script and cuts it, and what blanks and comments precede it,
   /// off the front of `script`. An empty script: none is left.
   ///
   /// Returns a Statement with no columns and nothing to do when only blanks or comments were left.
-  [[nodiscard]] Result<Statement> prepare_next(std::string_view& script);
+  [[nodiscard]] Result<Statement> prepare_next(std::string_view& script,
+                                               Dialect dialect = Dialect::kSqlite);
+
+  /// Translates SQL written for pgvector, against the schema as it is now; execute() and prepare()
+  /// with Dialect::kPgvector do the same, and run the result.
+  ///
+  /// Errors: kInvalidArgument for what has no translation, with the line, the column and the place.
+  [[nodiscard]] Result<Translation> translate(std::string_view sql);
+  /// The same for the first statement of a script, which is cut off the front of `script`: a
+  /// statement must be run before one that needs its tables is translated.
+  [[nodiscard]] Result<Translation> translate_next(std::string_view& script);
 
   /// Counts the rows that the last INSERT, UPDATE or DELETE changed.
   [[nodiscard]] std::int64_t changes() const noexcept;
@@ -142,10 +177,31 @@ class Database {
   /// Says whether a transaction is open: begun and neither committed nor rolled back.
   [[nodiscard]] bool in_transaction() const noexcept;
 
+  /// Makes the statements that run now fail with kInterrupted; without one nothing happens.
+  ///
+  /// Threads: any, and signal handlers too, while the Database lives and does not move.
+  void interrupt() const noexcept;
+
+  /// Gives SQL the function `get_embedding(text)`, which asks `function` for the text's vector and
+  /// returns it as a float32 blob; NULL for NULL.
+  ///
+  /// Without this call there is no such function. Triggers, views and other parts of a schema
+  /// cannot call it. A later call replaces `function`, an empty one takes the SQL function away.
+  /// Ownership: `function` is kept until then, or until the connection is closed. Errors of
+  /// `function` become those of the statement; kBusy while statements run.
+  Status register_embedding(std::function<Result<std::vector<float>>(std::string_view)> function);
+
  private:
+  friend class v1::Index;
+  friend class v1::Transaction;
+  [[nodiscard]] std::shared_ptr<api::Session> session() const noexcept;  // null when moved from
   struct Impl;
   explicit Database(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Says whether `sql` ends with a whole statement: with a semicolon that is not inside a string, a
+/// comment or the body of a trigger. For shells, which ask for more lines until it does.
+[[nodiscard]] bool is_complete_statement(std::string_view sql);
 
 }  // namespace nearlite

@@ -1,7 +1,7 @@
 /// Nearlite: vector search inside SQLite, exactly as transactional as your rows. Start here.
 ///
 /// Link with `nearlite::nearlite` (CMake) or `pkg-config nearlite`, and include this one header. A
-/// whole program:
+/// whole program, in SQL:
 ///
 /// ```cpp
 /// #include <nearlite/nearlite.h>
@@ -26,14 +26,37 @@
 /// }
 /// ```
 ///
-/// Everything else is SQL: docs/sql.md is the reference. Failures come back as Status and Result
-/// (status.h); `.value()` throws for programs that like exceptions better.
+/// Without SQL, for any number of threads, the same is a VectorStore (vector_store.h):
+///
+/// ```cpp
+/// nearlite::StoreOptions options;
+/// options.index = nearlite::IndexOptions::of(2);
+/// auto store = nearlite::VectorStore::open("places.vectors", options).value();
+/// const float berlin[] = {52.52F, 13.40F}, brussels[] = {50.85F, 4.35F};
+/// nearlite::Status status = store.upsert(1, berlin);
+/// auto hits = store.search(brussels, 2, {}).value();
+/// ```
+///
+/// | Header | For |
+/// |---|---|
+/// | vector_store.h | vectors in a file, shared by threads; get-or-build over a table's column |
+/// | index.h | one vector column of a database: rows, searches, batches, sync modes, upkeep |
+/// | database.h, transaction.h | connections, statements, transactions |
+/// | options.h, status.h | choices and their defaults; failures |
+/// | nearlite_c.h | the same for other languages, in plain C; not included here |
+///
+/// docs/cpp.md shows all of it, docs/sql.md is the reference of the SQL underneath. Failures come
+/// back as Status and Result; `.value()` throws for programs that like exceptions better.
 #pragma once
 
 #include <string_view>
 
 #include "nearlite/database.h"
+#include "nearlite/index.h"
+#include "nearlite/options.h"
 #include "nearlite/status.h"
+#include "nearlite/transaction.h"
+#include "nearlite/vector_store.h"
 
 namespace nearlite {
 

@@ -3,14 +3,15 @@
 // behaviour.
 #include "nearlite/database.h"
 
-#include <algorithm>
-#include <limits>
 #include <vector>
 
+#include "api/session.h"
 #include "base/try.h"
 #include "nearlite/nearlite.h"
+#include "sqlite/embedding_function.h"
 #include "sqlite/handles.h"
 #include "sqlite/open.h"
+#include "sqlite/translate.h"
 
 namespace nearlite {
 
@@ -147,7 +148,11 @@ std::span<const std::byte> Statement::column_blob(int index) const noexcept {
 }
 
 struct Database::Impl {
-  sqlite::OwnedConnection connection;
+  explicit Impl(std::shared_ptr<api::Session> opened)
+      : session(std::move(opened)), connection(session->connection()) {}
+
+  std::shared_ptr<api::Session> session;
+  sqlite::OwnedConnection& connection;
 };
 
 Database::Database(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -156,20 +161,34 @@ Database::Database(Database&& other) noexcept = default;
 Database& Database::operator=(Database&& other) noexcept = default;
 
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
-  using Milliseconds = std::chrono::milliseconds;
-  constexpr Milliseconds kLongest(std::numeric_limits<int>::max());
-  const Milliseconds timeout = std::clamp(options.busy_timeout, Milliseconds(0), kLongest);
-  sqlite::OpenFlags flags;
-  flags.is_read_only = options.read_only;
-  flags.may_create = options.create;
-  flags.busy_timeout_ms = static_cast<int>(timeout.count());
-  flags.has_extension = options.extension;
-  auto impl = std::make_unique<Impl>();
-  NEARLITE_ASSIGN(impl->connection, sqlite::OwnedConnection::open(path, flags));
-  return Database(std::move(impl));
+  NEARLITE_ASSIGN(auto session, api::Session::open(path, options));
+  return Database(std::make_unique<Impl>(std::move(session)));
 }
 
-Status Database::execute(std::string_view sql) {
+std::shared_ptr<api::Session> Database::session() const noexcept {
+  return impl_ ? impl_->session : nullptr;
+}
+
+namespace {
+
+// Runs `action` on the translation of each statement of `script`, in order: a statement may need
+// what the one before it has made.
+template <class Action>
+Status for_each_translation(sqlite3* db, std::string_view script, Action action) {
+  for (std::size_t at = 0; at < script.size();) {
+    NEARLITE_ASSIGN(const Translation next, sqlite::translate_next(db, script, at));
+    NEARLITE_TRY(action(next.sql));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status Database::execute(std::string_view sql, Dialect dialect) {
+  if (dialect == Dialect::kPgvector) {
+    return for_each_translation(impl_->connection.handle(), sql,
+                                [&](std::string_view translated) { return execute(translated); });
+  }
   while (!sql.empty()) {
     NEARLITE_ASSIGN(Statement statement, prepare_next(sql));
     NEARLITE_TRY(statement.run());
@@ -177,7 +196,20 @@ Status Database::execute(std::string_view sql) {
   return {};
 }
 
-Result<Statement> Database::prepare(std::string_view sql) {
+Result<Statement> Database::prepare(std::string_view sql, Dialect dialect) {
+  std::string translated;
+  if (dialect == Dialect::kPgvector) {
+    NEARLITE_ASSIGN(Translation translation, translate(sql));
+    translated = std::move(translation.sql);
+    // CREATE EXTENSION and the like leave a comment: a statement that does nothing.
+    const bool is_nothing = !translation.notes.empty();
+    if (is_nothing) {
+      std::string_view rest = translated;
+      NEARLITE_ASSIGN(Statement statement, prepare_next(rest));
+      if (!statement.impl_->statement && rest.empty()) return statement;
+    }
+    sql = translated;
+  }
   NEARLITE_ASSIGN(Statement statement, prepare_next(sql));
   if (!statement.impl_->statement) {
     return Status(Code::kInvalidArgument, "nearlite: there is no SQL statement to prepare");
@@ -192,10 +224,34 @@ Result<Statement> Database::prepare(std::string_view sql) {
   return statement;
 }
 
-Result<Statement> Database::prepare_next(std::string_view& script) {
+Result<Statement> Database::prepare_next(std::string_view& script, Dialect dialect) {
   auto impl = std::make_unique<Statement::Impl>();
-  NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(script));
+  if (dialect == Dialect::kPgvector) {
+    NEARLITE_ASSIGN(const Translation next, translate_next(script));
+    std::string_view translated = next.sql;
+    NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(translated));
+  } else {
+    NEARLITE_ASSIGN(impl->statement, impl_->connection.prepare_next(script));
+  }
   return Statement(std::move(impl));
+}
+
+Result<Translation> Database::translate(std::string_view sql) {
+  Translation all;
+  for (std::size_t at = 0; at < sql.size();) {
+    NEARLITE_ASSIGN(const Translation next,
+                    sqlite::translate_next(impl_->connection.handle(), sql, at));
+    all.sql += next.sql;
+    all.notes.insert(all.notes.end(), next.notes.begin(), next.notes.end());
+  }
+  return all;
+}
+
+Result<Translation> Database::translate_next(std::string_view& script) {
+  std::size_t end = 0;
+  auto translation = sqlite::translate_next(impl_->connection.handle(), script, end);
+  if (translation.ok()) script.remove_prefix(end);
+  return translation;
 }
 
 std::int64_t Database::changes() const noexcept { return impl_->connection.changes(); }
@@ -205,6 +261,15 @@ std::int64_t Database::last_insert_rowid() const noexcept {
 }
 
 bool Database::in_transaction() const noexcept { return impl_->connection.in_transaction(); }
+
+void Database::interrupt() const noexcept { impl_->connection.interrupt(); }
+
+Status Database::register_embedding(
+    std::function<Result<std::vector<float>>(std::string_view)> function) {
+  return sqlite::register_embedding_function(impl_->connection.handle(), std::move(function));
+}
+
+bool is_complete_statement(std::string_view sql) { return sqlite::is_complete_statement(sql); }
 
 std::string_view version() noexcept { return NEARLITE_VERSION; }
 

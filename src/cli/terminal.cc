@@ -16,6 +16,11 @@ std::string coloured(const char* code, std::string_view text) {
   return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }
 
+bool is_dumb_terminal() {
+  const char* terminal = std::getenv("TERM");
+  return terminal == nullptr || std::string_view(terminal) == "dumb";
+}
+
 // Bytes 10xxxxxx continue a UTF-8 character.
 bool is_start(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) != 0x80U; }
 
@@ -23,9 +28,7 @@ bool is_start(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) != 
 
 bool is_colour_terminal() {
   static const bool answer = [] {
-    const char* terminal = std::getenv("TERM");
-    const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
-    return isatty(STDOUT_FILENO) == 1 && !is_dumb && std::getenv("NO_COLOR") == nullptr;
+    return isatty(STDOUT_FILENO) == 1 && !is_dumb_terminal() && std::getenv("NO_COLOR") == nullptr;
   }();
   return answer;
 }
@@ -67,26 +70,32 @@ double Stopwatch::seconds() const {
 }
 
 ProgressBar::ProgressBar(std::string label, std::uint64_t total)
-    : label_(std::move(label)), total_(total), is_shown_(is_colour_terminal()) {
+    : label_(std::move(label)),
+      total_(total),
+      is_shown_(isatty(STDERR_FILENO) == 1 && !is_dumb_terminal()),
+      is_coloured_(std::getenv("NO_COLOR") == nullptr) {
   show(0);
 }
 
 ProgressBar::~ProgressBar() {
-  if (is_shown_) fmt::print("\r\x1b[K");  // back to an empty line
-  std::fflush(stdout);
+  if (is_shown_) fmt::print(stderr, "\r\x1b[K");  // back to an empty line
 }
 
-void ProgressBar::show(std::uint64_t done) {
+void ProgressBar::show(std::uint64_t done, std::uint64_t rows) {
   if (!is_shown_) return;
   constexpr std::uint64_t kWidth = 40;
-  const std::uint64_t filled = total_ == 0 ? kWidth : std::min(done, total_) * kWidth / total_;
+  const double rate = static_cast<double>(rows) / std::max(watch_.seconds(), 1e-3);
+  const std::string speed = with_commas(static_cast<std::uint64_t>(rate)) + " rows/s";
+  if (total_ == 0) {
+    fmt::print(stderr, "\r\x1b[K   {} {} rows  {}", label_, with_commas(rows), speed);
+    return;
+  }
+  const std::uint64_t filled = std::min(done, total_) * kWidth / total_;
   std::string bar;
   for (std::uint64_t i = 0; i < kWidth; ++i) bar += i < filled ? "━" : "╌";
-  const double rate = static_cast<double>(done) / std::max(watch_.seconds(), 1e-3);
-  fmt::print("\r\x1b[K   {} {} {:>3}%  {} rows/s", label_, green(bar),
-             total_ == 0 ? 100 : 100 * done / total_,
-             with_commas(static_cast<std::uint64_t>(rate)));
-  std::fflush(stdout);
+  if (is_coloured_) bar = "\x1b[32m" + bar + "\x1b[0m";
+  fmt::print(stderr, "\r\x1b[K   {} {} {:>3}%  {}", label_, bar,
+             100 * std::min(done, total_) / total_, speed);
 }
 
 }  // namespace nearlite::cli

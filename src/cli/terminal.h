@@ -38,21 +38,25 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// One line that fills up; nothing at all where standard output is no terminal. Gone with the
-/// object.
+/// One line on standard error that fills up; nothing at all where that is no terminal. Gone with
+/// the object.
 class ProgressBar {
  public:
+  /// `total` 0: unknown, only the count is shown.
   ProgressBar(std::string label, std::uint64_t total);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  void show(std::uint64_t done);
+  void show(std::uint64_t done) { show(done, done); }
+  /// `done` of `total` (bytes, say), which is `rows` rows.
+  void show(std::uint64_t done, std::uint64_t rows);
 
  private:
   std::string label_;
   std::uint64_t total_;
   bool is_shown_;
+  bool is_coloured_;
   Stopwatch watch_;
 };
 

@@ -174,7 +174,8 @@ class Index {
   /// As optimize, and gives the space of purged vectors back.
   Status compact();
   /// Links all vectors afresh. `live` holds the (id, rowid) pairs the table knows, ascending by id;
-  /// every other vector is dropped. Needs no link row, deletion or commit record to be readable.
+  /// every other vector is dropped; with external content all are, and `live` must be empty. Needs
+  /// no link row, deletion or commit record to be readable.
   Status rebuild(std::span<const std::pair<NodeId, RowId>> live);
 
   // ---- Side file (side_file.cc)
@@ -221,8 +222,12 @@ class Index {
   [[nodiscard]] bool is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) const;
   [[nodiscard]] static bool is_row_wanted(const View& view, const SearchRequest& request,
                                           RowId rowid);
+  void keep_near_pending(const View& view, const SearchRequest& request, std::size_t first,
+                         std::size_t keep, std::size_t keep_max);
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   [[nodiscard]] std::uint32_t width_of(const View& view, const SearchRequest& request) const;
+  [[nodiscard]] std::pair<std::size_t, std::size_t> kept_counts(const View& view,
+                                                               const SearchRequest& request) const;
   struct Taken;
   Taken take_candidates(const View& view, const SearchRequest& request,
                         std::span<const Candidate> walked);

@@ -243,7 +243,9 @@ Status Index::rebuild_rows(std::span<const std::pair<NodeId, RowId>> live,
   Write& write = *write_;
   NEARLITE_TRY(store_->erase_links_above(0));
   NEARLITE_TRY(store_->erase_all_dead());
-  NEARLITE_TRY(clear_strays(live));
+  // Codes of external content are made again from the rows, so those there are need not be
+  // readable.
+  NEARLITE_TRY(options_.is_external ? store_->erase_all_vectors() : clear_strays(live));
   std::vector<std::byte> stored(slot_content_bytes(options_));
   std::vector<float> values(options_.dim);
   for (const auto& [id, rowid] : live) {

@@ -12,6 +12,7 @@
 #include "index/scratch.h"
 #include "index/view.h"
 #include "vector/distance.h"
+#include "vector/query_code.h"
 
 namespace nearlite {
 
@@ -168,17 +169,23 @@ std::uint32_t Index::width_of(const View& view, const SearchRequest& request) co
       std::min({ef, view.live_count + view.dead_count + 1, std::uint64_t{UINT32_MAX}}));
 }
 
-// Puts those of `walked` (nearest first) into scratch.wanted that are visible and allowed, until it
-// has all that can be among the k nearest.
-Index::Taken Index::take_candidates(const View& view, const SearchRequest& request,
-                                    std::span<const Candidate> walked) {
+// How many candidates are kept for rescoring, at least and at most.
+std::pair<std::size_t, std::size_t> Index::kept_counts(const View& view,
+                                                       const SearchRequest& request) const {
   // Where the error of the codes is known, rescore_limit() takes in what may be among the nearest.
   const CodeKind kind = view.cache->graph().options().format.kind;
   const bool is_limited = kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2;
   const std::size_t keep =
       is_limited ? request.k + kRescoreSlackLimited : 2 * request.k + kRescoreSlack;
   // Rows of external content are all read: not a whole dense region of them.
-  const std::size_t keep_max = content_ ? 2 * keep + kContentSlack : SIZE_MAX;
+  return {keep, content_ ? 2 * keep + kContentSlack : SIZE_MAX};
+}
+
+// Puts those of `walked` (nearest first) into scratch.wanted that are visible and allowed, until it
+// has all that can be among the k nearest.
+Index::Taken Index::take_candidates(const View& view, const SearchRequest& request,
+                                    std::span<const Candidate> walked) {
+  const auto [keep, keep_max] = kept_counts(view, request);
   std::vector<NodeId>& found = scratch_->wanted;
   found.clear();
   Taken taken;
@@ -226,8 +233,39 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
     if (is_whole) return false;
     ef = std::min<std::uint64_t>(ef * 4, node_count + 1);
   }
+  const std::size_t walked_count = found.size();
   take_pending(view, request);
+  if (content_ && view.own != nullptr) {
+    const auto [keep, keep_max] = kept_counts(view, request);
+    keep_near_pending(view, request, walked_count, keep, keep_max);
+  }
   return true;
+}
+
+// Of external content every candidate is read: of nodes that are not linked yet, which stand in
+// scratch.wanted from `first` on, only those are kept that may be among the nearest.
+void Index::keep_near_pending(const View& view, const SearchRequest& request, std::size_t first,
+                              std::size_t keep, std::size_t keep_max) {
+  std::vector<NodeId>& found = scratch_->wanted;
+  if (found.size() - first <= keep) return;
+  const Graph& graph = view.cache->graph();
+  const CodeFormat& format = graph.options().format;
+  const KeyFunctions functions = key_functions(format.kind, active_simd_target());
+  std::vector<Candidate> near;
+  for (std::size_t i = first; i < found.size(); ++i) {
+    const NodeId id = found[i];
+    near.push_back(
+        {functions.key(scratch_->query.code(), graph.code(id), graph.info(id), format), id});
+  }
+  std::sort(near.begin(), near.end(), [](const Candidate& a, const Candidate& b) {
+    return a.key != b.key ? a.key < b.key : a.id < b.id;
+  });
+  const std::uint64_t limit = rescore_limit(view, near[request.k - 1]);
+  found.resize(first);
+  for (std::size_t i = 0; i < near.size() && i < keep_max; ++i) {
+    if (i >= keep && near[i].key > limit) break;
+    found.push_back(near[i].id);
+  }
 }
 
 // Orders scratch.wanted by the distance in memory and settles the best of them (settle.cc).

@@ -8,8 +8,6 @@ namespace {
 
 using Kind = ArgumentToken::Kind;
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 bool is_blank(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 bool is_word_char(char c) noexcept {
@@ -91,17 +89,6 @@ Result<std::vector<ArgumentToken>> split_argument(std::string_view text) {
     tokens.push_back(std::move(token));
   }
   return tokens;
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string to_lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), lower);
-  return result;
 }
 
 }  // namespace nearlite::sqlite

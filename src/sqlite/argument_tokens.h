@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "nearlite/status.h"
 
 namespace nearlite::sqlite {
@@ -33,9 +34,5 @@ struct ArgumentToken {
 /// Splits `text`; blanks and comments (`-- …` to the line's end, `/* … */`) separate tokens.
 /// The failure names no table: its message is a plain phrase.
 Result<std::vector<ArgumentToken>> split_argument(std::string_view text);
-
-/// ASCII only, as SQLite compares names.
-[[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
-[[nodiscard]] std::string to_lower(std::string_view text);
 
 }  // namespace nearlite::sqlite

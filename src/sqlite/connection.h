@@ -15,6 +15,7 @@
 
 #include "nearlite/status.h"
 #include "sqlite/api.h"
+#include "sqlite/settings.h"
 #include "sqlite/transaction_guard.h"
 
 namespace nearlite::sqlite {
@@ -23,7 +24,7 @@ class Table;
 
 class Connection {
  public:
-  explicit Connection(sqlite3* db) : db_(db), transaction_guard_(db) {}
+  explicit Connection(sqlite3* db) : db_(db), transaction_guard_(db), settings_(db) {}
 
   [[nodiscard]] sqlite3* db() const noexcept { return db_; }
 
@@ -35,6 +36,7 @@ class Connection {
   void add(std::shared_ptr<Table> table);
   void remove(const Table& table) noexcept;
   [[nodiscard]] TransactionGuard& transaction_guard() noexcept { return transaction_guard_; }
+  [[nodiscard]] Settings& settings() noexcept { return settings_; }
 
   /// Finds the table called `name` ("docs", "main.docs"), connecting it when it has not been used
   /// yet. An empty name means the one called vss, else the only one; otherwise the message lists
@@ -61,6 +63,7 @@ class Connection {
       tables_;  // by (schema, uuid)
   std::set<std::string> knn_modules_;
   TransactionGuard transaction_guard_;
+  Settings settings_;
 };
 
 /// The modules and functions of other files, registered by extension.cc.
@@ -68,5 +71,6 @@ Status register_index_module(Connection& connection);
 Status register_knn_module(Connection& connection, const std::string& module_name,
                            const std::string& table_name);
 Status register_index_functions(Connection& connection);
+Status register_nearest_module(Connection& connection);
 
 }  // namespace nearlite::sqlite

@@ -5,6 +5,8 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/dialect_schema.h"
+#include "sqlite/functions_pgvector.h"
 #include "sqlite/functions_vector.h"
 #include "sqlite/handles.h"
 #include "sqlite/vec_each.h"
@@ -52,6 +54,10 @@ Status initialise(sqlite3* db) {
   NEARLITE_TRY(register_vector_functions(db));
   NEARLITE_TRY(register_vec_each(db));
   NEARLITE_TRY(register_index_functions(*connection));
+  NEARLITE_TRY(register_nearest_module(*connection));
+  NEARLITE_TRY(register_settings(*connection));
+  NEARLITE_TRY(register_pgvector_functions(db));
+  NEARLITE_TRY(register_translate(db));
   NEARLITE_TRY(connection->register_knn_function());
   register_existing(*connection);
   return {};

@@ -18,10 +18,6 @@
 #include "vector/distance.h"
 #include "vector/parse.h"
 
-#ifndef SQLITE_RESULT_SUBTYPE  // SQLite 3.45
-#define SQLITE_RESULT_SUBTYPE 0x001000000
-#endif
-
 namespace nearlite::sqlite {
 namespace {
 
@@ -286,14 +282,21 @@ constexpr std::array kFunctions{
     Function{"vec_slice", 3, c_callback<&vec_slice>()},
     Function{"vec_quantize_int8", 2, c_callback<&vec_quantize_int8>()},
     Function{"vec_quantize_binary", 1, c_callback<&vec_quantize_binary>()},
+    // pgvector's names.
+    Function{"l2_distance", 2, kDistance, Metric::kL2},
+    Function{"l1_distance", 2, kDistance, Metric::kL1},
+    Function{"cosine_distance", 2, kDistance, Metric::kCosine},
+    Function{"negative_inner_product", 2, kDistance, Metric::kIp},
+    Function{"vector_dims", 1, c_callback<&vec_length>()},
+    Function{"l2_normalize", 1, c_callback<&vec_normalize>()},
     Function{"nearlite_version", 0, c_callback<&nearlite_version>()},
 };
 
 }  // namespace
 
 Status register_vector_functions(sqlite3* db) {
-  constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS | SQLITE_SUBTYPE |
-                         SQLITE_RESULT_SUBTYPE;
+  constexpr int kFlags =
+      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS | SQLITE_SUBTYPE | kResultSubtype;
   for (const Function& function : kFunctions) {
     // The user data is read only: the table above is constant.
     const int rc = sqlite3_create_function_v2(db, function.name, function.argument_count, kFlags,

@@ -240,14 +240,4 @@ Status execute(sqlite3* db, std::string_view sql, std::string_view context) {
   return statement.use().run();
 }
 
-std::string quote_identifier(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  quoted += '"';
-  return quoted;
-}
-
 }  // namespace nearlite::sqlite

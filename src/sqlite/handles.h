@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "nearlite/status.h"
 #include "sqlite/api.h"
 
@@ -158,8 +159,5 @@ class KeepLastRowid {
 
 /// Runs one statement to its end. `context` goes into messages.
 Status execute(sqlite3* db, std::string_view sql, std::string_view context);
-
-/// `name` as an SQL identifier: in double quotes, inner ones doubled.
-[[nodiscard]] std::string quote_identifier(std::string_view name);
 
 }  // namespace nearlite::sqlite

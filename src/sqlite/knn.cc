@@ -5,7 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
-#include "sqlite/read_scope.h"
+#include "sqlite/find_index.h"
 #include "sqlite/search_stream.h"
 
 namespace nearlite::sqlite {
@@ -117,24 +117,6 @@ int x_close(sqlite3_vtab_cursor* cursor) noexcept {
   });
 }
 
-// "docs" or "docs.embedding" (or, with a schema, "main.docs").
-Status find_index(Connection& connection, const std::string& name, std::shared_ptr<Table>& table,
-                  std::size_t& vector_index) {
-  vector_index = 0;
-  auto found = connection.resolve(name);
-  if (found.ok()) {
-    table = std::move(*found);
-    return {};
-  }
-  const std::size_t dot = name.rfind('.');
-  if (found.status().code() != Code::kNotFound || dot == std::string::npos) return found.status();
-  const auto parent = connection.resolve(std::string_view(name).substr(0, dot));
-  if (!parent.ok()) return found.status();
-  table = *parent;
-  NEARLITE_ASSIGN(vector_index, table->find_vector(std::string_view(name).substr(dot + 1)));
-  return {};
-}
-
 Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** argv,
                    ReadScope& scope, SearchStream& stream) {
   SearchStream::Arguments arguments;
@@ -157,17 +139,10 @@ Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** a
     }
   }
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
-  std::shared_ptr<Table> table;
-  std::size_t vector_index = 0;
   scope = ReadScope();
-  const Status status = find_index(*module.connection, name, table, vector_index);
-  if (!status.ok() || table->schema() != "main") {
-    // The statement reads the schema of main only: what is attached may have changed, or change
-    // between two batches.
-    NEARLITE_ASSIGN(scope, ReadScope::open(module.connection->db()));
-    NEARLITE_TRY(find_index(*module.connection, name, table, vector_index));
-  }
-  return stream.open(std::move(table), vector_index, query, std::move(arguments));
+  NEARLITE_ASSIGN(FoundIndex index, find_index(*module.connection, name));
+  scope = std::move(index.scope);
+  return stream.open(std::move(index.table), index.vector_index, query, std::move(arguments));
 }
 
 int x_filter(sqlite3_vtab_cursor* cursor, int /*plan*/, const char* kinds, int /*argc*/,

@@ -16,6 +16,15 @@ namespace {
 constexpr const char* kContext = "sql";
 constexpr std::string_view kPrefix = "nearlite: sql: ";
 
+// Fewer than the instructions of one Store::check_interrupt.
+constexpr int kInstructionsBetweenQuestions = 100;
+
+int ask(void* should_stop) noexcept {
+  // guard() turns an exception into a code other than 0, which interrupts too.
+  return guard(
+      [&]() -> int { return (*static_cast<const std::function<bool()>*>(should_stop))() ? 1 : 0; });
+}
+
 Status register_extension(sqlite3* db) {
   char* text = nullptr;
   const int rc = sqlite3_nearlite_init(db, &text, nullptr);
@@ -76,6 +85,28 @@ std::int64_t OwnedConnection::last_insert_rowid() const noexcept {
 bool OwnedConnection::in_transaction() const noexcept {
   return sqlite3_get_autocommit(handle_) == 0;
 }
+
+void OwnedConnection::interrupt() const noexcept { sqlite3_interrupt(handle_); }
+
+bool is_complete_statement(std::string_view sql) {
+  return sqlite3_complete(std::string(sql).c_str()) == 1;
+}
+
+std::string OwnedConnection::file() const {
+  const char* name = sqlite3_db_filename(handle_, "main");
+  return name == nullptr ? std::string() : std::string(name);
+}
+
+bool OwnedConnection::is_read_only() const noexcept {
+  return sqlite3_db_readonly(handle_, "main") == 1;
+}
+
+InterruptScope::InterruptScope(const OwnedConnection& connection, std::function<bool()> should_stop)
+    : db_(connection.handle()), should_stop_(std::move(should_stop)) {
+  sqlite3_progress_handler(db_, kInstructionsBetweenQuestions, c_callback<&ask>(), &should_stop_);
+}
+
+InterruptScope::~InterruptScope() { sqlite3_progress_handler(db_, 0, nullptr, nullptr); }
 
 int column_count(const Statement& statement) noexcept {
   return sqlite3_column_count(statement.handle());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,15 +47,38 @@ class OwnedConnection {
   [[nodiscard]] std::int64_t changes() const noexcept;
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
   [[nodiscard]] bool in_transaction() const noexcept;
+  /// Threads: any.
+  void interrupt() const noexcept;
+  /// The file of the main database as SQLite resolved it; empty in memory.
+  [[nodiscard]] std::string file() const;
+  [[nodiscard]] bool is_read_only() const noexcept;
 
  private:
   sqlite3* handle_ = nullptr;
+};
+
+/// While it lives, `should_stop` is asked every few hundred instructions of SQLite's machine, so
+/// also in the middle of linking (Store::check_interrupt); true, or an exception, interrupts the
+/// statement with kInterrupted. One at a time on a connection, which must outlive it.
+class InterruptScope {
+ public:
+  InterruptScope(const OwnedConnection& connection, std::function<bool()> should_stop);
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+ private:
+  sqlite3* db_;
+  std::function<bool()> should_stop_;
 };
 
 /// The columns and parameters of a prepared statement, as against those of a row.
 [[nodiscard]] int column_count(const Statement& statement) noexcept;
 [[nodiscard]] std::string_view column_name(const Statement& statement, int index) noexcept;
 [[nodiscard]] int parameter_count(const Statement& statement) noexcept;
+
+/// Whether `sql` ends with a whole statement (sqlite3_complete).
+[[nodiscard]] bool is_complete_statement(std::string_view sql);
 
 /// The failure of a statement of the user's: its message without the name of ours.
 [[nodiscard]] Status users_failure(const Status& status);

@@ -14,6 +14,8 @@ constexpr std::size_t kAllRows = INT32_MAX;
 }  // namespace
 
 Status SearchStream::read_arguments(const Arguments& arguments) {
+  request_.ef_search = arguments.ef_search_default;
+  request_.exact = arguments.is_exact_default;
   const auto refuse = [&](const char* what, sqlite3_value* value) -> Status {
     const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
     return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +

@@ -46,6 +46,7 @@ const std::array<SqliteStore::VerbText, SqliteStore::kVerbCount> SqliteStore::kT
     {"vectors", "SELECT typeof(data) FROM ", " WHERE block = ?1"},
     {"vectors", "INSERT INTO ", "(block, data) VALUES(?1, ?2)"},
     {"vectors", "SELECT block, data FROM ", " WHERE block BETWEEN ?1 AND ?2 ORDER BY block"},
+    {"vectors", "DELETE FROM ", ""},
     {"vectors", "DELETE FROM ", " WHERE data = zeroblob(?1)"},
     {"vectors", "DELETE FROM ", " WHERE block = ?1 AND data = zeroblob(?2)"},
     {"config", "SELECT value FROM ", " WHERE key = ?1"},

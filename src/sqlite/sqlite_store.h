@@ -65,6 +65,7 @@ class SqliteStore final : public Store {
   Result<bool> read_vector(NodeId id, RowId& rowid, std::span<std::byte> out) override;
   Status read_vectors(std::span<const NodeId> ids, const VectorVisitor& visit) override;
   Status scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) override;
+  Status erase_all_vectors() override;
   Status drop_empty_blocks() override;
   Status drop_empty_blocks_of(std::span<const NodeId> ids) override;
   [[nodiscard]] const VectorLayout& layout() const noexcept override { return layout_; }
@@ -92,6 +93,7 @@ class SqliteStore final : public Store {
     kHasBlock,
     kPutBlock,
     kScanBlocks,
+    kEraseBlocks,
     kDropEmptyBlocks,
     kDropEmptyBlock,
     kFindConfig,

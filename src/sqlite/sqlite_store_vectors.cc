@@ -116,6 +116,11 @@ Status SqliteStore::scan_vectors(NodeId first, NodeId last, const VectorVisitor&
   }
 }
 
+Status SqliteStore::erase_all_vectors() {
+  NEARLITE_ASSIGN(Statement * erase, statement(kEraseBlocks));
+  return erase->use().run();
+}
+
 Status SqliteStore::drop_empty_blocks() {
   NEARLITE_ASSIGN(Statement * drop, statement(kDropEmptyBlocks));
   return drop->use().bind(1, static_cast<std::int64_t>(layout_.block_bytes())).run();

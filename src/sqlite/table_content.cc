@@ -198,22 +198,24 @@ Status Table::check_content_rows(std::size_t limit, std::vector<std::string>& pr
   });
 }
 
+// The rows are somebody else's and whole: what of ours is damaged is made again.
 Status Table::repair_content() {
   NEARLITE_TRY(content_->repair_triggers());
+  const auto live = live_rows(0);
+  if (live.status().code() == Code::kCorruption) return rebuild_content();
+  NEARLITE_TRY(live.status());
+  NEARLITE_ASSIGN(const auto problems, indexes_.front()->check(*live, 1));
+  if (!problems.empty()) return rebuild_content();
   std::vector<RowId> rows;
-  const Status found = find_differences([&](RowId rowid, const std::string& /*why*/) {
+  NEARLITE_TRY(find_differences([&](RowId rowid, const std::string& /*why*/) {
     rows.push_back(rowid);
     return Status();
-  });
-  if (found.code() == Code::kCorruption) return rebuild_content();
-  NEARLITE_TRY(found);
+  }));
   for (const RowId rowid : rows) {
     NEARLITE_TRY(content_->read_row(rowid, touched_));
     NEARLITE_TRY(set_row(touched_));
   }
-  NEARLITE_ASSIGN(const auto live, live_rows(0));
-  NEARLITE_ASSIGN(const auto problems, indexes_.front()->check(live, 1));
-  return problems.empty() ? Status() : rebuild_content();
+  return {};
 }
 
 // Forgets all nodes and indexes the rows afresh.
@@ -223,7 +225,6 @@ Status Table::rebuild_content() {
   Index& index = *indexes_.front();
   NEARLITE_TRY(index.rebuild({}));
   const auto fill = [&]() -> Status {
-    NEARLITE_TRY(index.store().drop_empty_blocks());
     NEARLITE_TRY(execute(db_, "DELETE FROM " + rows_name(), name_));
     NEARLITE_TRY(content_->set_unbuilt_from(std::nullopt));
     if (options_.content->sync == ContentSync::kLog) NEARLITE_TRY(content_->clear_log());

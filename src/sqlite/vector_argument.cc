@@ -62,9 +62,11 @@ Status read_vector(sqlite3_value* value, ElementType untyped, VectorValue& out) 
 Status parse_column_vector(ElementType declared, std::uint32_t dim, int type,
                            std::span<const std::byte> content, std::vector<float>& out) {
   switch (type) {
-    case SQLITE_TEXT:
-      return parse_vector_text({reinterpret_cast<const char*>(content.data()), content.size()}, dim,
-                               out);
+    case SQLITE_TEXT: {
+      const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
+      if (declared == ElementType::kBit && is_bit_text(text)) return parse_bit_text(text, dim, out);
+      return parse_vector_text(text, dim, out);
+    }
     case SQLITE_BLOB: {
       const bool is_native = content.size() == vector_bytes(declared, dim);
       const bool is_float = content.size() == vector_bytes(ElementType::kFloat32, dim);

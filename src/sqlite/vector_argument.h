@@ -21,6 +21,9 @@ inline constexpr unsigned kSubtypeInt8 = 225;
 inline constexpr unsigned kSubtypeFloat16 = 226;
 inline constexpr unsigned kSubtypeBFloat16 = 227;
 
+/// SQLITE_RESULT_SUBTYPE, which came with SQLite 3.45; older hosts do not mind.
+inline constexpr int kResultSubtype = 0x001000000;
+
 struct VectorValue {
   ElementType type = ElementType::kFloat32;
   bool is_text = false;  ///< came as JSON: its type is whatever is needed

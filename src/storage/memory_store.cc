@@ -122,6 +122,12 @@ Status MemoryStore::erase_all_dead() {
   return Status();
 }
 
+Status MemoryStore::erase_all_vectors() {
+  NEARLITE_TRY(begin_call());
+  blocks.clear();
+  return Status();
+}
+
 Status MemoryStore::scan_dead(std::uint64_t first_seq, std::uint64_t last_seq, std::uint64_t limit,
                               const std::function<Status(std::uint64_t seq, NodeId id)>& visit) {
   NEARLITE_TRY(begin_call());

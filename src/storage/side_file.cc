@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/try.h"
 
 namespace nearlite {
@@ -23,29 +24,12 @@ constexpr std::size_t kHeaderBytes = 144;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
 
 Status io_error(const std::string& path, const char* what) {
-  const int error = errno;
-  const Code code = error == ENOSPC || error == EDQUOT ? Code::kFull : Code::kIo;
-  return {code, "nearlite: side file " + path + ": " + what + ": " + std::strerror(error)};
+  return file_error("side file " + path, what);
 }
 
 Status damaged(const std::string& path, const char* what) {
   return {Code::kCorruption, "nearlite: side file " + path + ": " + what};
 }
-
-class File {
- public:
-  explicit File(int handle) noexcept : handle_(handle) {}
-  File(File&& other) noexcept : handle_(std::exchange(other.handle_, -1)) {}
-  File& operator=(File&&) = delete;
-  ~File() {
-    if (handle_ >= 0) close(handle_);
-  }
-  [[nodiscard]] int handle() const noexcept { return handle_; }
-  [[nodiscard]] bool is_open() const noexcept { return handle_ >= 0; }
-
- private:
-  int handle_;
-};
 
 Status write_all(int handle, const std::string& path, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -105,14 +89,6 @@ Result<File> open_temporary(const std::string& path, unsigned mode) {
     return file;
   }
   return Status(Code::kBusy, "nearlite: side file " + path + " is being written");
-}
-
-Status sync_folder(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const File file(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!file.is_open() || fsync(file.handle()) != 0) return io_error(folder, "sync folder");
-  return {};
 }
 
 std::vector<std::byte> encode_header(const SideFileHeader& header, std::uint64_t body_bytes,

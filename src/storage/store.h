@@ -64,6 +64,7 @@ class Store {
       NodeId first, NodeId last,
       const std::function<Status(NodeId id, RowId rowid, std::span<const std::byte> vector)>&
           visit) = 0;
+  virtual Status erase_all_vectors() = 0;  ///< whatever is in them
   /// Deletes blocks in which no slot is used.
   virtual Status drop_empty_blocks() = 0;
   /// The same for the blocks of the given ids.

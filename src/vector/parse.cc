@@ -143,6 +143,21 @@ Status parse_vector_text(std::string_view text, std::size_t dim_expected, std::v
   return TextParser(text).parse(dim_expected, out);
 }
 
+bool is_bit_text(std::string_view text) noexcept {
+  return !text.empty() && text.find_first_not_of("01") == std::string_view::npos;
+}
+
+Status parse_bit_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out) {
+  out.clear();
+  if (!is_bit_text(text)) return {Code::kInvalidArgument, "expected digits 0 and 1"};
+  if (dim_expected != 0 && text.size() != dim_expected) {
+    return wrong_dim(dim_expected, std::to_string(text.size()));
+  }
+  if (text.size() > kDimMax) return wrong_dim(kDimMax, std::to_string(text.size()));
+  for (const char c : text) out.push_back(c == '1' ? 1.0F : 0.0F);
+  return {};
+}
+
 Status parse_vector_blob(std::span<const std::byte> blob, ElementType type,
                          std::size_t dim_expected, std::vector<float>& out) {
   const std::size_t bytes_each = vector_bytes(type, 1);

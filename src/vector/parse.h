@@ -19,6 +19,11 @@ namespace nearlite {
 /// beyond the range of float32.
 Status parse_vector_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out);
 
+/// Reads a bit string, "1011", the first component first. Same arguments as parse_vector_text().
+Status parse_bit_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out);
+/// Whether `text` has the form of one: digits 0 and 1 only, at least one.
+[[nodiscard]] bool is_bit_text(std::string_view text) noexcept;
+
 /// Reads stored components of `type`, little-endian; the size must be that of `dim_expected`
 /// components, or with 0 of any whole number of them. Unused bits of a bit vector are ignored.
 /// Errors: kInvalidArgument: wrong size, NaN or infinity.

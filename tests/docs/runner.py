@@ -32,6 +32,7 @@ class Block:
     params: dict = field(default_factory=dict)
     error: str | None = None
     fresh: bool = False
+    dialect: bool = False
 
 
 class StandardDriver:
@@ -96,8 +97,8 @@ def blocks(markdown):
             index += 1
         content = "\n".join(lines[first:index])
         index += 1
-        if fence.group(1) == "sql":
-            previous = Block(first + 1, content)
+        if fence.group(1) in ("sql", "pgsql"):
+            previous = Block(first + 1, content, dialect=fence.group(1) == "pgsql")
             for name, value in notes:
                 _annotate(previous, name, value)
             found.append(previous)
@@ -152,6 +153,10 @@ def _run_block(driver, block):
         named = {key: value for key, value in block.params.items()
                  if re.search(rf"[:@$]{key}\b", statement)}  # fmt: skip
         try:
+            if block.dialect:
+                translate = "SELECT nearlite_translate(:sql)"
+                [(statement,)] = driver.execute(translate, {"sql": statement})
+                named = [None] * len(set(re.findall(r"\?\d+", statement)))
             rows = driver.execute(statement, named)
         except Exception as error:  # each driver has its own class
             if block.error and number == len(todo):
@@ -201,7 +206,7 @@ def run_document(markdown, driver_class, extension):
     return len(todo)
 
 
-DOCUMENTS = ("README.md", "docs/sql.md")
+DOCUMENTS = ("README.md", "docs/sql.md", "docs/dialect.md")
 
 
 def run_documents(driver_class):

@@ -60,7 +60,24 @@ WRONG = {
 }
 
 
+class TranslatingDriver(StandardDriver):
+    """A dialect in which <-> is minus."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.connection.create_function(
+            "nearlite_translate", 1, lambda sql: sql.replace("<->", "-")
+        )
+
+
 class RunnerTest(unittest.TestCase):
+    def test_a_dialect_is_translated(self):
+        well = "```pgsql\nSELECT 3 <-> 1;\nSELECT 5 <-> 1, ?1;\n```\n```text\n2\n4|\n```\n"
+        self.assertEqual(run_document(well, TranslatingDriver, None), 1)
+        for wrong in (well.replace("pgsql", "sql"), well.replace("4|", "5|")):
+            with self.assertRaises(Mismatch):
+                run_document(wrong, TranslatingDriver, None)
+
     def test_a_right_document_passes(self):
         self.assertEqual(run_document(WELL, StandardDriver, None), 4)
 

@@ -13,5 +13,6 @@ void fuzz_snapshot(std::span<const std::byte> input);
 void fuzz_image(std::span<const std::byte> input);
 void fuzz_shadow_rows(std::span<const std::byte> input);
 void fuzz_statements(std::span<const std::byte> input);
+void fuzz_dialect(std::span<const std::byte> input);
 
 }  // namespace nearlite::test

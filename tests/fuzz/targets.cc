@@ -1,5 +1,6 @@
 #include "fuzz/targets.h"
 
+#include "fuzz/command_targets.h"
 #include "fuzz/record_targets.h"
 #include "fuzz/sql_targets.h"
 
@@ -23,6 +24,9 @@ std::span<const FuzzTarget> fuzz_targets() {
       {"image", fuzz_image},
       {"shadow_rows", fuzz_shadow_rows},
       {"statements", fuzz_statements},
+      {"dialect", fuzz_dialect},
+      {"import_file", fuzz_import_file},
+      {"embedding_reply", fuzz_embedding_reply},
   };
   return kTargets;
 }

@@ -1,5 +1,6 @@
 """Projects outside the tree use an installed copy: find_package, pkg-config, loading."""
 
+import ctypes
 import os
 import re
 import shutil
@@ -37,6 +38,47 @@ int main() {
 }
 """
 
+C_PROGRAM = """
+#include <nearlite/nearlite_c.h>
+#include <stdio.h>
+
+int main(void) {
+  nearlite_options options;
+  nearlite_store* store;
+  nearlite_hit hit;
+  size_t found;
+  const int64_t ids[] = {7, 8};
+  const float vectors[] = {0, 0, 3, 4}, query[] = {3, 3};
+  nearlite_options_init(&options);
+  options.dim = 2;
+  options.metric = NEARLITE_L2;
+  if (nearlite_store_open("c.db", &options, &store) != NEARLITE_OK) return 1;
+  if (nearlite_store_upsert(store, ids, vectors, 2) != NEARLITE_OK) return 2;
+  if (nearlite_store_search(store, query, 1, NULL, &hit, &found) != NEARLITE_OK) return 3;
+  printf("%d %.1f %s\\n", (int)hit.id, hit.distance, nearlite_version());
+  nearlite_store_free(store);
+  return 0;
+}
+"""
+
+# Without SQL, by several threads.
+STORE_PROGRAM = """
+#include <nearlite/vector_store.h>
+#include <cstdio>
+#include <thread>
+
+int main() {
+  nearlite::StoreOptions options;
+  options.index = nearlite::IndexOptions::fast(2);
+  nearlite::VectorStore store = nearlite::VectorStore::open("store.db", options).value();
+  const float vector[] = {1, 2};
+  std::jthread writer([&] { if (!store.upsert(5, vector).ok()) std::puts("failed"); });
+  writer.join();
+  const auto hits = store.search(vector, 1, {}).value();
+  std::printf("%lld\\n", static_cast<long long>(hits[0].id));
+}
+"""
+
 
 def example():
     """The whole program that the head of nearlite.h shows."""
@@ -51,6 +93,10 @@ project(consumer LANGUAGES C CXX)
 find_package(nearlite REQUIRED)
 add_executable(consumer main.cc)
 target_link_libraries(consumer PRIVATE nearlite::nearlite)
+add_executable(store store.cc)
+target_link_libraries(store PRIVATE nearlite::nearlite)
+add_executable(in_c main.c)
+target_link_libraries(in_c PRIVATE nearlite::nearlite_c)
 """
 
 
@@ -73,6 +119,8 @@ class ConsumerTest(unittest.TestCase):
         cls.library = next(cls.prefix.glob("lib*/**/nearlite.so")).parent
         (cls.folder / "main.cc").write_text(example())
         (cls.folder / "own.cc").write_text(OWN_CONNECTION)
+        (cls.folder / "store.cc").write_text(STORE_PROGRAM)
+        (cls.folder / "main.c").write_text(C_PROGRAM)
         (cls.folder / "CMakeLists.txt").write_text(CMAKE)
 
     def test_find_package(self):
@@ -82,6 +130,8 @@ class ConsumerTest(unittest.TestCase):
         run("cmake", "--build", str(build))
         found = run(str(build / "consumer"), cwd=self.folder)
         self.assertEqual(found.splitlines(), ["2 2.82", "1 9.20"])
+        self.assertEqual(run(str(build / "store"), cwd=self.folder), "5")
+        self.assertEqual(run(str(build / "in_c"), cwd=self.folder), f"8 1.0 {VERSION}")
 
     def test_pkg_config(self):
         environment = dict(os.environ, PKG_CONFIG_PATH=str(self.library / "pkgconfig"))
@@ -91,12 +141,35 @@ class ConsumerTest(unittest.TestCase):
         run("g++", "-std=c++20", str(self.folder / "own.cc"), "-o", program, *flags)
         self.assertEqual(run(program), VERSION)
 
+    def test_pkg_config_for_c(self):
+        environment = dict(os.environ, PKG_CONFIG_PATH=str(self.library / "pkgconfig"))
+        self.assertEqual(run("pkg-config", "--modversion", "nearlite_c", env=environment), VERSION)
+        flags = run("pkg-config", "--cflags", "--libs", "nearlite_c", env=environment).split()
+        program = str(self.folder / "c_by_pkg_config")
+        run("gcc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror",
+            str(self.folder / "main.c"), "-o", program, *flags)  # fmt: skip
+        environment["LD_LIBRARY_PATH"] = str(self.library)
+        found = run(program, cwd=self.folder, env=environment)
+        self.assertEqual(found, f"8 1.0 {VERSION}")
+
+    def test_ctypes(self):
+        library = ctypes.CDLL(str(self.library / "libnearlite.so"))
+        library.nearlite_version.restype = ctypes.c_char_p
+        self.assertEqual(library.nearlite_version().decode(), VERSION)
+
     def test_load_extension(self):
         connection = sqlite3.connect(":memory:")
         connection.enable_load_extension(True)
         connection.load_extension(str(self.library / "nearlite"))
         self.assertEqual(connection.execute("SELECT nearlite_version()").fetchone(), (VERSION,))
         connection.close()
+
+    def test_manual_and_completions(self):
+        page = (self.prefix / "share/man/man1/nearlite.1").read_text()
+        self.assertIn("nearlite import", page.replace("\\-", "-"))
+        for name in ("bash-completion/completions/nearlite", "zsh/site-functions/_nearlite",
+                     "fish/vendor_completions.d/nearlite.fish"):  # fmt: skip
+            self.assertIn("import", (self.prefix / "share" / name).read_text())
 
     def test_command(self):
         self.assertIn(VERSION, run(str(self.prefix / "bin/nearlite"), "--version"))

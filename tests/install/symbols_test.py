@@ -1,4 +1,4 @@
-"""The extension exports one name and needs nothing but libc."""
+"""The extension exports one name and needs nothing but libc; the C library its own and SQLite."""
 
 import os
 import re
@@ -7,6 +7,8 @@ import sys
 import unittest
 
 EXTENSION = os.environ["NEARLITE_EXTENSION"]
+C_LIBRARY = os.path.join(os.environ["NEARLITE_BUILD_DIR"], "libnearlite.so")
+HEADER = os.path.join(os.environ["NEARLITE_SOURCE_DIR"], "include/nearlite/nearlite_c.h")
 # libm and the dynamic linker belong to libc. A sanitizer build (not shipped) needs more.
 LIBC = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
@@ -28,6 +30,18 @@ class SymbolsTest(unittest.TestCase):
         dynamic = "\n".join(lines("readelf", "-d", EXTENSION))
         needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
         self.assertEqual(needed - LIBC, set())
+
+    def test_the_c_library_exports_what_its_header_declares(self):
+        with open(HEADER, encoding="utf-8") as file:
+            text = file.read()
+        declared = re.findall(r"^NEARLITE_C_API .*?\b(nearlite_\w+)\(", text, re.MULTILINE)
+        exported = [line.split()[-1] for line in lines("nm", "-D", "--defined-only", C_LIBRARY)]
+        self.assertEqual(sorted(exported), sorted(declared))
+
+    def test_the_c_library_needs_sqlite_and_libc_only(self):
+        dynamic = "\n".join(lines("readelf", "-d", C_LIBRARY))
+        needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
+        self.assertEqual(needed - LIBC, {"libsqlite3.so.0"})
 
 
 if __name__ == "__main__":

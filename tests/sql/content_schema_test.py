@@ -4,7 +4,7 @@ renamed, dropped, made again; and what cannot be followed."""
 import unittest
 
 from content_case import DIM, MODES, ContentCase
-from sqlcase import CORRUPT_VTAB, ERROR, blob, main, nearest, text
+from sqlcase import CORRUPT_VTAB, ERROR, SqlError, blob, main, nearest, text
 
 ALL = "SELECT type, name FROM main.sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 
@@ -244,6 +244,105 @@ class Schema(ContentCase):
                     self.fails(ERROR, db.run, sql, names=["ix", "documents"])
             self.assertEqual(db.one("SELECT nearlite_digest('ix')"), digest)
             self.assert_exact(db)
+
+    def test_triggers_of_the_user_and_cascades(self):
+        for sync in MODES:
+            with self.subTest(sync=sync):
+                self.setUp()
+                db = self.connect()
+                db.run("PRAGMA foreign_keys = ON")
+                db.run("CREATE TABLE folders(id INTEGER PRIMARY KEY)")
+                db.run(
+                    "CREATE TABLE documents(id INTEGER PRIMARY KEY, embedding, folder REFERENCES"
+                    " folders(id) ON DELETE CASCADE ON UPDATE CASCADE, near INTEGER)"
+                )
+                db.run(
+                    "CREATE TRIGGER early AFTER INSERT ON documents WHEN NEW.folder = 1 BEGIN"
+                    " UPDATE documents SET embedding = (SELECT embedding FROM documents WHERE id ="
+                    " NEW.id - 1) WHERE id = NEW.id; END"
+                )
+                self.index(db, sync=sync)
+                db.run(
+                    "CREATE TRIGGER late AFTER INSERT ON documents BEGIN UPDATE documents SET near"
+                    " = (SELECT rowid FROM vss_knn(NEW.embedding, 1, 'ix')) WHERE id = NEW.id;"
+                    " DELETE FROM documents WHERE id = NEW.id - 20; END"
+                )
+                db.run("INSERT INTO folders VALUES (1), (2), (3)")
+                for rowid in range(1, 60):
+                    sql = "INSERT INTO documents(id, embedding, folder) VALUES (?, ?, ?)"
+                    db.run(sql, rowid, text(self.vectors.next()), 1 + rowid % 3)
+                    self.assert_exact(db, queries=1)
+                self.assertEqual(db.one("SELECT count(*) FROM documents"), 20)
+                db.run("DELETE FROM folders WHERE id = 2")
+                db.run("UPDATE folders SET id = 30 WHERE id = 3")
+                self.assert_exact(db)
+                self.assert_sound(db)
+
+    def test_read_only(self):
+        for sync in MODES:
+            self.setUp()
+            db = self.open(sync=sync)
+            db.run("UPDATE documents SET embedding = NULL WHERE id < 9")
+            reader = self.connect(f"file:{self.path}?mode=ro")
+            self.assert_exact(reader)
+            self.assert_sound(reader)
+            db.run("BEGIN IMMEDIATE")
+            self.insert_more(db)
+            self.assert_exact(reader)
+            self.assert_exact(db)
+            db.run("ROLLBACK")
+
+    def insert_more(self, db):
+        for rowid in range(600, 640):
+            sql = "INSERT INTO documents(id, embedding) VALUES (?, ?)"
+            db.run(sql, rowid, blob(self.vectors.next()))
+
+    def test_damaged_config(self):
+        for sync in MODES:
+            for damage in (
+                "DELETE FROM ix_config",
+                "DELETE FROM ix_config WHERE key = 'content.dim'",
+                "UPDATE ix_config SET value = x'2D31' WHERE key = 'content.dim'",
+                "UPDATE ix_config SET value = x'78' WHERE key = 'content.element'",
+                "UPDATE ix_config SET value = x'78' WHERE key = 'unbuilt_from'",
+                "UPDATE ix_codes SET data = substr(data, 2)",
+                "UPDATE ix_codes SET data = zeroblob(length(data))",
+                "UPDATE ix_rows SET node_id = node_id + 1",
+                "UPDATE ix_rows SET node_id = 'x'",
+                "DELETE FROM ix_rows",
+            ):
+                with self.subTest(sync=sync, damage=damage):
+                    self.setUp()
+                    self.open(sync=sync).close()
+                    stock = self.plain()
+                    stock.execute(damage)
+                    stock.close()
+                    db = self.connect()
+                    query = blob(self.vectors.next())
+                    for sql in (
+                        "SELECT rowid, embedding FROM ix",
+                        "SELECT rowid FROM vss_knn(?1, 3, 'ix')",
+                        "SELECT rowid FROM ix WHERE embedding MATCH ?1 AND k = 3 AND exact = 1",
+                        "UPDATE documents SET embedding = ?1 WHERE id = 3",
+                        "DELETE FROM documents WHERE id = 4",
+                        "INSERT INTO ix(ix) VALUES ('sync')",
+                        "SELECT nearlite_stats('ix')",
+                    ):
+                        try:
+                            db.run(sql, *([query] if "?1" in sql else []))
+                        except SqlError as error:
+                            self.assertEqual(error.extended, CORRUPT_VTAB, (sql, error))
+                    try:
+                        self.assertNotEqual(db.one("SELECT nearlite_check('ix')"), "ok")
+                    except SqlError as error:
+                        self.assertEqual(error.extended, CORRUPT_VTAB)
+                    if "codes" in damage or "rows" in damage:
+                        db.run("INSERT INTO ix(ix) VALUES ('repair')")
+                        self.assert_sound(db)
+                        self.assert_exact(db)
+                    db.run("DROP TABLE ix")
+                    self.assertEqual(db.one(f"SELECT count(*) FROM ({ALL})"), 1)
+                    self.insert(db, [9999])
 
     def test_hostile_names(self):
         db = self.connect()

@@ -169,6 +169,13 @@ inline void check_vectors(Store& store) {
   EXPECT_EQ(visited, (std::vector<NodeId>{3, 5}));
   ASSERT_TRUE(store.put_vector(10, 1, vector_of(10)).ok()) << "makes the block anew";
   EXPECT_TRUE(*store.read_vector(10, rowid, out));
+
+  ASSERT_TRUE(store.erase_all_vectors().ok());
+  visited.clear();
+  ASSERT_TRUE(store.scan_vectors(1, UINT32_MAX, visit).ok());
+  EXPECT_TRUE(visited.empty());
+  ASSERT_TRUE(store.put_vector(3, 1, vector_of(3)).ok());
+  EXPECT_TRUE(*store.read_vector(3, rowid, out));
 }
 
 inline void check_config(Store& store) {

@@ -88,7 +88,7 @@ using LiveRows = std::vector<std::pair<NodeId, RowId>>;
 
 struct FileState {
   explicit FileState(const IndexOptions& options)
-      : store({static_cast<std::uint32_t>(vector_bytes(options.element, options.dim)), 4}) {}
+      : store({static_cast<std::uint32_t>(slot_content_bytes(options)), 4}) {}
   MemoryStore store;
   Rows rows;
 };
@@ -160,6 +160,7 @@ class ViewStore : public Store {
   Status scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) override {
     return seen_->scan_vectors(first, last, visit);
   }
+  Status erase_all_vectors() override { return seen_->erase_all_vectors(); }
   Status drop_empty_blocks() override { return seen_->drop_empty_blocks(); }
   Status drop_empty_blocks_of(std::span<const NodeId> ids) override {
     return seen_->drop_empty_blocks_of(ids);
@@ -251,7 +252,15 @@ class Connection {
   }
   Status rebuild() {
     begin();
-    return index_->rebuild(live());
+    if (!options_.is_external) return index_->rebuild(live());
+    if (Status status = index_->rebuild({}); !status.ok()) return status;
+    for (auto& [rowid, row] : state().rows) {
+      const auto id = index_->next_id();
+      if (!id.ok()) return id.status();
+      if (Status status = index_->insert(*id, rowid, row.values); !status.ok()) return status;
+      row.id = *id;
+    }
+    return {};
   }
 
   // ---- Ends and savepoints. SQLite announces nothing for a savepoint that we would use.
@@ -314,9 +323,18 @@ class Connection {
     request.k = k;
     request.exact = exact;
     NodeSet set;
-    if (allowed != nullptr) set = NodeSet(*allowed);
-    request.allowed = allowed != nullptr ? &set : nullptr;
     request.ef_search = ef_search;
+    std::vector<RowId> allowed_rows;
+    if (allowed != nullptr && options_.is_external) {
+      for (const auto& [rowid, row] : state().rows) {
+        if (std::binary_search(allowed->begin(), allowed->end(), row.id))
+          allowed_rows.push_back(rowid);
+      }
+      request.allowed_rows = &allowed_rows;
+    } else if (allowed != nullptr) {
+      set = NodeSet(*allowed);
+      request.allowed = &set;
+    }
     return index_->search(request);
   }
   [[nodiscard]] SearchPath last_path() {
@@ -340,10 +358,36 @@ class Connection {
   }
 
  private:
+  /// The rows that a connection sees, as somebody else's.
+  class RowContent : public Content {
+   public:
+    explicit RowContent(Connection& connection) : connection_(connection) {}
+    Result<ContentState> state() override { return ContentState(); }
+    Result<bool> read(RowId rowid, std::span<std::byte> out) override {
+      const auto row = connection_.state().rows.find(rowid);
+      if (row == connection_.state().rows.end()) return false;
+      const auto stored = encode_stored(connection_.options_, row->second.values);
+      std::copy(stored->begin(), stored->end(), out.begin());
+      return true;
+    }
+    Status scan(RowId first, const Visitor& visit) override {
+      for (const auto& [rowid, row] : connection_.state().rows) {
+        if (rowid < first) continue;
+        const auto stored = encode_stored(connection_.options_, row.values);
+        if (Status status = visit(rowid, *stored); !status.ok()) return status;
+      }
+      return {};
+    }
+
+   private:
+    Connection& connection_;
+  };
+
   void open() {
     auto view = std::make_unique<ViewStore>(&file_.store);
     view_ = view.get();
     index_ = std::make_unique<Index>(options_, std::move(view), slot_);
+    if (options_.is_external) index_->set_content(std::make_unique<RowContent>(*this));
   }
   void look() { view_->look_at(&state().store); }
   void poison(const char* why) {

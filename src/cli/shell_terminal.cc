@@ -1,0 +1,148 @@
+// The shell at a terminal: a prompt, line editing and history by libedit (BSD licence).
+//
+// Ctrl-C while a statement runs ends the statement; at the prompt it begins a new line. The history
+// is in NEARLITE_HISTORY, or ~/.nearlite_history, readable by its owner only; set to nothing, none
+// is kept.
+#include <fmt/format.h>
+#include <histedit.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <clocale>
+#include <cstdlib>
+#include <cwchar>
+#include <memory>
+
+#include "cli/interrupt.h"
+#include "cli/shell.h"
+#include "cli/terminal.h"
+#include "cli/try.h"
+
+namespace nearlite::cli {
+namespace {
+
+constexpr int kHistoryLength = 2000;
+
+using Editor = std::unique_ptr<EditLine, decltype(&el_end)>;
+using Past = std::unique_ptr<History, decltype(&history_end)>;
+
+// libedit asks for the prompt through a function without a closure of ours.
+const char* current_prompt = "nearlite> ";
+
+char* prompt(EditLine* /*editor*/) {
+  return const_cast<char*>(current_prompt);  // libedit's type; it does not write
+}
+
+// Reads a character of the terminal. libedit's own function goes on after a signal; ours ends the
+// line, so that Ctrl-C can begin a new one.
+int read_character(EditLine* /*editor*/, wchar_t* out) {
+  char bytes[8];
+  std::mbstate_t state{};
+  for (std::size_t count = 0; count < sizeof bytes; ++count) {
+    const ssize_t got = read(STDIN_FILENO, bytes + count, 1);
+    if (got <= 0) return got == 0 ? 0 : -1;
+    // A Ctrl-D typed before the editor listened reaches it as a zero byte.
+    if (bytes[count] == '\0') bytes[count] = '\x04';
+    state = std::mbstate_t{};
+    const std::size_t length = std::mbrtowc(out, bytes, count + 1, &state);
+    if (length == static_cast<std::size_t>(-1)) {
+      *out = L'?';
+      return 1;
+    }
+    if (length != static_cast<std::size_t>(-2)) return 1;
+  }
+  return -1;
+}
+
+std::string history_file() {
+  const char* given = std::getenv("NEARLITE_HISTORY");
+  if (given != nullptr) return given;
+  const char* home = std::getenv("HOME");
+  return home == nullptr ? "" : std::string(home) + "/.nearlite_history";
+}
+
+class Terminal {
+ public:
+  Terminal()
+      : editor_(el_init("nearlite", stdin, stdout, stderr), el_end),
+        past_(history_init(), history_end),
+        file_(history_file()) {
+    if (!editor_ || !past_) return;
+    HistEvent event;
+    history(past_.get(), &event, H_SETSIZE, kHistoryLength);
+    history(past_.get(), &event, H_SETUNIQUE, 1);
+    if (!file_.empty()) history(past_.get(), &event, H_LOAD, file_.c_str());
+    el_set(editor_.get(), EL_PROMPT, &prompt);
+    el_set(editor_.get(), EL_EDITOR, "emacs");
+    el_set(editor_.get(), EL_SIGNAL, 0);
+    el_set(editor_.get(), EL_HIST, &history, past_.get());
+    el_set(editor_.get(), EL_GETCFN, &read_character);
+    el_source(editor_.get(), nullptr);  // the user's ~/.editrc
+  }
+
+  ~Terminal() {
+    if (!past_ || file_.empty()) return;
+    const mode_t before = umask(0077);
+    HistEvent event;
+    history(past_.get(), &event, H_SAVE, file_.c_str());
+    umask(before);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  // False at the end (Ctrl-D).
+  bool read_line(bool is_continued, std::string& line) {
+    current_prompt = is_continued ? "     ...> " : "nearlite> ";
+    int count = 0;
+    errno = 0;
+    const char* text = el_gets(editor_.get(), &count);
+    if (text == nullptr || count <= 0) return errno == EINTR || is_interrupted();
+    line.assign(text, static_cast<std::size_t>(count));
+    while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
+    return true;
+  }
+
+  void remember(const std::string& line) {
+    HistEvent event;
+    if (!line.empty()) history(past_.get(), &event, H_ENTER, line.c_str());
+  }
+
+  [[nodiscard]] bool is_ready() const { return editor_ != nullptr && past_ != nullptr; }
+
+ private:
+  Editor editor_;
+  Past past_;
+  std::string file_;
+};
+
+}  // namespace
+
+Status run_interactive(Shell& shell) {
+  std::setlocale(LC_CTYPE, "");  // how the terminal writes characters; numbers stay as they are
+  Terminal terminal;
+  if (!terminal.is_ready()) return run_piped(shell);
+  fmt::print("Nearlite {}. SQL ends with a semicolon; .help lists the other commands.\n",
+             version());
+  std::string line;
+  while (!shell.has_quit()) {
+    line.clear();
+    std::fflush(stdout);
+    if (!terminal.read_line(shell.is_pending(), line)) break;
+    if (is_interrupted()) {
+      clear_interrupt();
+      shell.forget_pending();
+      fmt::print("\n");
+      continue;
+    }
+    terminal.remember(line);
+    const Status status = shell.feed(line);
+    std::fflush(stdout);
+    if (!status.ok()) fmt::print(stderr, "{}: {}\n", "error", status.message());
+    clear_interrupt();
+  }
+  fmt::print("\n");
+  return {};
+}
+
+}  // namespace nearlite::cli
