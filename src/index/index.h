@@ -227,7 +227,7 @@ class Index {
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   [[nodiscard]] std::uint32_t width_of(const View& view, const SearchRequest& request) const;
   [[nodiscard]] std::pair<std::size_t, std::size_t> kept_counts(const View& view,
-                                                               const SearchRequest& request) const;
+                                                                const SearchRequest& request) const;
   struct Taken;
   Taken take_candidates(const View& view, const SearchRequest& request,
                         std::span<const Candidate> walked);

@@ -18,9 +18,9 @@ using Tokens = std::vector<ArgumentToken>;
 using Kind = ArgumentToken::Kind;
 
 // Hidden columns of the table, names of rowids, and columns of the shadow tables.
-constexpr std::array<std::string_view, 10> kReserved{"rowid",   "_rowid_",    "oid",   "distance",
-                                                     "k",       "ef_search",  "exact", "rank",
-                                                     "node_id", "touched_row"};
+constexpr std::array<std::string_view, 11> kReserved{"rowid",   "_rowid_",     "oid",   "distance",
+                                                     "k",       "ef_search",   "exact", "rank",
+                                                     "node_id", "touched_row", "filter"};
 
 struct NamedType {
   std::string_view name;

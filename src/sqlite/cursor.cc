@@ -51,18 +51,13 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
           arguments.distance_bound = sqlite3_value_double(values[i]);
         }
         break;
+      case 'w': NEARLITE_TRY(rows.add_text(values[i])); break;
       default: NEARLITE_TRY(rows.add(term, values[i]));
     }
   }
   if (!searching_) return open_scan(rows);
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
-  if (!rows.is_empty()) {
-    if (table_->content() != nullptr) {
-      NEARLITE_ASSIGN(arguments.allowed_rows, rows.row_ids());
-    } else {
-      NEARLITE_ASSIGN(arguments.allowed, rows.matching(vector_index));
-    }
-  }
+  NEARLITE_TRY(rows.limit(vector_index, arguments));
   return stream_.open(table_, vector_index, query, std::move(arguments));
 }
 

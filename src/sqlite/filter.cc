@@ -4,6 +4,7 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/filter_text.h"
 #include "sqlite/label_hash.h"
 
 namespace nearlite::sqlite {
@@ -32,6 +33,29 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
     return {};
   }
   return add_list(value);
+}
+
+Status Filter::add_text(sqlite3_value* value) {
+  const int type = sqlite3_value_type(value);
+  if (type == SQLITE_NULL) return {};
+  const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(value));
+  if (data == nullptr) return bare_code(SQLITE_NOMEM);
+  const std::string_view text(data, static_cast<std::size_t>(sqlite3_value_bytes(value)));
+  std::vector<std::string> names;
+  for (const Column& column : table_.options().columns) {
+    if (column.kind != ColumnKind::kVector) names.push_back(column.name);
+  }
+  const auto checked = check_filter_text(text, names);
+  if (type != SQLITE_TEXT || !checked.ok()) {
+    return {Code::kInvalidArgument, "nearlite: " + table_.name() + ": " +
+                                        (checked.ok() ? "filter: expected text, got " + shown(text)
+                                                      : checked.status().message())};
+  }
+  has_pattern_ = has_pattern_ || checked->has_pattern;
+  is_fixed_ = is_fixed_ && checked->is_fixed;
+  // A comment at its end must not reach our bracket.
+  text_ += " AND (" + std::string(text) + "\n)";
+  return {};
 }
 
 Status Filter::add_list(sqlite3_value* value) {
@@ -75,7 +99,7 @@ void Filter::bind(StatementUse& use) const {
 
 // What tells this condition from every other; empty where connections may differ in what it means.
 Result<std::string> Filter::key() const {
-  if (has_own_collation_) return std::string();
+  if (has_own_collation_ || !is_fixed_) return std::string();
   std::string key;
   if (has_pattern_) {
     NEARLITE_ASSIGN(key, table_.pattern_answers());
@@ -140,6 +164,16 @@ Result<std::shared_ptr<const NodeSet>> Filter::matching(std::size_t vector_index
   NEARLITE_ASSIGN(std::string own_key, key());
   NodePredicate predicate(*this, vector_index, std::move(own_key));
   return table_.index(vector_index).matching(predicate);
+}
+
+Status Filter::limit(std::size_t vector_index, SearchStream::Arguments& arguments) {
+  if (is_empty()) return {};
+  if (table_.content() != nullptr) {
+    NEARLITE_ASSIGN(arguments.allowed_rows, row_ids());
+  } else {
+    NEARLITE_ASSIGN(arguments.allowed, matching(vector_index));
+  }
+  return {};
 }
 
 Result<std::vector<RowId>> Filter::row_ids() const {

@@ -9,6 +9,7 @@
 
 #include "sqlite/handles.h"
 #include "sqlite/plan.h"
+#include "sqlite/search_stream.h"
 #include "sqlite/table.h"
 
 namespace nearlite::sqlite {
@@ -20,11 +21,15 @@ class Filter {
 
   /// Takes an 'r', 'f', 'R' or 'F' term. Values must live until bind() was called.
   Status add(const PlanTerm& term, sqlite3_value* value);
+  /// Takes a condition as text; NULL is none.
+  Status add_text(sqlite3_value* value);
   [[nodiscard]] bool is_empty() const noexcept { return text_.empty(); }
   /// " AND a = ?1 AND …"; empty without terms.
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   void bind(StatementUse& use) const;
 
+  /// Limits a search to the rows that satisfy the filter, if there is one.
+  Status limit(std::size_t vector_index, SearchStream::Arguments& arguments);
   /// Nodes of a vector column whose rows satisfy the filter: what is remembered, or asked now.
   Result<std::shared_ptr<const NodeSet>> matching(std::size_t vector_index);
   /// External content: rowids of rows that satisfy the filter, ascending.
@@ -40,6 +45,7 @@ class Filter {
   std::vector<sqlite3_value*> values_;
   bool has_pattern_ = false;        // LIKE or GLOB, which an application may redefine
   bool has_own_collation_ = false;  // one that is not SQLite's
+  bool is_fixed_ = true;            // false: it may change although the row does not
 };
 
 }  // namespace nearlite::sqlite

@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/filter.h"
 #include "sqlite/find_index.h"
 #include "sqlite/search_stream.h"
 
@@ -19,11 +20,12 @@ enum KnnColumn : int {
   kQueryArgument,
   kKArgument,
   kIndexArgument,
-  kEfArgument
+  kEfArgument,
+  kFilterArgument
 };
 constexpr const char* kDeclaration =
     "CREATE TABLE x(rowid INTEGER, distance REAL, query HIDDEN, k HIDDEN, \"index\" HIDDEN, "
-    "ef_search HIDDEN)";
+    "ef_search HIDDEN, filter HIDDEN)";
 
 struct KnnModule {
   Connection* connection;
@@ -57,7 +59,8 @@ int x_disconnect(sqlite3_vtab* vtab) noexcept {
   return SQLITE_OK;
 }
 
-// idxStr names the argument of each value: q, k, i, e; l and o are hints (SQLite applies them too).
+// idxStr names the argument of each value: q, k, i, e, f; l and o are hints (SQLite applies them
+// too).
 int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
   return guard([&]() -> int {
     std::string text;
@@ -71,7 +74,7 @@ int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
         kind = 'o';
       } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ &&
                  constraint.iColumn >= kQueryArgument) {
-        kind = "qkie"[constraint.iColumn - kQueryArgument];
+        kind = "qkief"[constraint.iColumn - kQueryArgument];
       } else {
         continue;
       }
@@ -121,6 +124,7 @@ Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** a
                    ReadScope& scope, SearchStream& stream) {
   SearchStream::Arguments arguments;
   sqlite3_value* query = nullptr;
+  sqlite3_value* condition = nullptr;
   std::string name = module.table_name;
   std::int64_t offset = 0;
   for (int i = 0; kinds[i] != '\0'; ++i) {
@@ -128,6 +132,7 @@ Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** a
       case 'q': query = argv[i]; break;
       case 'k': arguments.k = argv[i]; break;
       case 'e': arguments.ef_search = argv[i]; break;
+      case 'f': condition = argv[i]; break;
       case 'l': arguments.limit_hint = sqlite3_value_int64(argv[i]); break;
       case 'o': offset = std::max<std::int64_t>(0, sqlite3_value_int64(argv[i])); break;
       default:
@@ -142,6 +147,13 @@ Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** a
   scope = ReadScope();
   NEARLITE_ASSIGN(FoundIndex index, find_index(*module.connection, name));
   scope = std::move(index.scope);
+  if (condition != nullptr) {
+    NEARLITE_TRY(index.table->ready());
+    if (index.table->content() != nullptr) NEARLITE_TRY(index.table->content()->ready());
+    Filter filter(*index.table);
+    NEARLITE_TRY(filter.add_text(condition));
+    NEARLITE_TRY(filter.limit(index.vector_index, arguments));
+  }
   return stream.open(std::move(index.table), index.vector_index, query, std::move(arguments));
 }
 

@@ -1,6 +1,7 @@
 #include "sqlite/plan.h"
 
 #include <charconv>
+#include <cstring>
 
 #include "sqlite/boundary.h"
 
@@ -27,7 +28,7 @@ class Planner {
     if (blocked_) return bare_code(SQLITE_CONSTRAINT);
     order();
     estimate();
-    const std::string text = encode_plan(terms_);
+    const std::string text = encode_plan(terms_) + describe();
     info_->idxStr = sqlite3_mprintf("%s", text.c_str());
     if (info_->idxStr == nullptr) return bare_code(SQLITE_NOMEM);
     info_->needToFreeIdxStr = 1;
@@ -87,6 +88,9 @@ class Planner {
     }
     if (!usable || is_vector(column) || operator_text(op) == nullptr) return;
     const bool is_rowid = column < 0;
+    // A name that would not survive the plan's text: SQLite compares.
+    const char* collation = sqlite3_vtab_collation(info_, i);
+    if (collation != nullptr && std::strpbrk(collation, ":;#") != nullptr) return;
     // One pass for a whole IN list; otherwise SQLite would run one search, of k rows, per value.
     const bool is_list = op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info_, i, 1) != 0;
     if (is_rowid && op == SQLITE_INDEX_CONSTRAINT_EQ && !is_list) rowid_equal_ = true;
@@ -95,6 +99,15 @@ class Planner {
   }
 
   void hidden(int i, int which, int op, bool usable) {
+    if (which == kFilter && op == SQLITE_INDEX_CONSTRAINT_EQ) {
+      if (!usable) {
+        blocked_ = true;
+        return;
+      }
+      filtered_ = true;
+      add(i, 'w', 0, true);
+      return;
+    }
     if (!search_) return;
     if (which == kDistance) {
       if (usable && (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE))
@@ -107,6 +120,34 @@ class Planner {
       return;
     }
     add(i, which == kK ? 'k' : which == kEfSearch ? 'e' : 'x', 0, true);
+  }
+
+  // For EXPLAIN QUERY PLAN, in which values are not known: which way a search goes depends on how
+  // many rows match, and nearlite_stats tells.
+  [[nodiscard]] std::string describe() const {
+    std::string filter;
+    std::string settings;
+    for (const PlanTerm& term : terms_) {
+      const std::string separator = filter.empty() ? "" : " and ";
+      const std::string column = term.column < 0 || term.kind == 'v'
+                                     ? "rowid"
+                                     : options_.columns[static_cast<std::size_t>(term.column)].name;
+      switch (term.kind) {
+        case 'r':
+        case 'f': filter += separator + column + " " + operator_text(term.op); break;
+        case 'R':
+        case 'F': filter += separator + column + " in"; break;
+        case 'w': filter += separator + "text"; break;
+        case 'k': settings += ", k"; break;
+        case 'e': settings += ", ef_search"; break;
+        case 'x': settings += ", exact"; break;
+        case 'l': settings += ", limit"; break;
+        default: break;
+      }
+    }
+    std::string text = std::string(1, kPlanComment) + (search_ ? " search" : " scan") + settings;
+    if (!filter.empty()) text += ", matching rows: " + filter;
+    return text;
   }
 
   void order() {
@@ -176,6 +217,7 @@ std::string encode_plan(const std::vector<PlanTerm>& terms) {
 Result<std::vector<PlanTerm>> decode_plan(const char* text) {
   std::vector<PlanTerm> terms;
   std::string_view rest(text == nullptr ? "" : text);
+  rest = rest.substr(0, rest.find(kPlanComment));
   const Status damaged(Code::kInternal, "nearlite: query plan is damaged");
   while (!rest.empty()) {
     std::string_view one = rest.substr(0, rest.find(';'));

@@ -1,11 +1,13 @@
 // What xBestIndex decides and xFilter carries out, and the text form in which it travels (idxStr).
 //
 //   plan := term { ';' term }           one term per argument of xFilter, in order
+//   plan ends at '#': what follows is for those who read EXPLAIN QUERY PLAN
 //   term := kind column ':' operator ':' collation
 //
 // kinds: v query vector of vector column `column`        k, e, x  hidden columns k, ef_search,
 // exact
 //        l, o limit and offset (hints, SQLite applies them too)  u upper bound of distance (a hint)
+//        w a condition as text (hidden column filter)
 //        r rowid <operator> value     f column <operator> value   R, F the same with an IN list
 // idxNum is kSearch or kScan. Every other constraint is left to SQLite.
 #pragma once
@@ -29,8 +31,9 @@ enum HiddenColumn : int {
   kK = 1,
   kEfSearch = 2,
   kExact = 3,
-  kCommand = 4,
-  kTouched = 5
+  kFilter = 4,
+  kCommand = 5,
+  kTouched = 6
 };
 
 struct PlanTerm {
@@ -39,6 +42,9 @@ struct PlanTerm {
   int op = 0;  // SQLITE_INDEX_CONSTRAINT_…
   std::string collation;
 };
+
+/// What EXPLAIN QUERY PLAN shows behind the terms, which decode_plan() does not read.
+inline constexpr char kPlanComment = '#';
 
 /// Chooses a plan for a table with these options.
 Status choose_plan(const TableOptions& options, sqlite3_index_info* info);

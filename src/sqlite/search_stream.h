@@ -21,11 +21,11 @@ class SearchStream {
     sqlite3_value* k = nullptr;
     sqlite3_value* ef_search = nullptr;
     sqlite3_value* exact = nullptr;
-    std::uint32_t ef_search_default = 0;     // where ef_search is not given; 0: the index's
-    bool is_exact_default = false;           // where exact is not given
-    std::int64_t limit_hint = -1;            // rows the query will take at most
-    std::optional<double> distance_bound;    // rows further away than this do not matter
-    std::shared_ptr<const NodeSet> allowed;  // null: all
+    std::uint32_t ef_search_default = 0;             // where ef_search is not given; 0: the index's
+    bool is_exact_default = false;                   // where exact is not given
+    std::int64_t limit_hint = -1;                    // rows the query will take at most
+    std::optional<double> distance_bound;            // rows further away than this do not matter
+    std::shared_ptr<const NodeSet> allowed;          // null: all
     std::optional<std::vector<RowId>> allowed_rows;  // external content
   };
   Status open(std::shared_ptr<Table> table, std::size_t vector_index, sqlite3_value* query,

@@ -448,6 +448,8 @@ class Search(SqlCase):
         search = plan("SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 5")
         exact = plan("SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 5 AND exact = 1")
         self.assertNotEqual(search, exact)
+        filtered = plan("SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 5 AND year > 2000")
+        self.assertIn("search, k, matching rows: year >", filtered)
 
     def test_two_cursors_at_once(self):
         first = self.db.cursor(
