@@ -21,6 +21,7 @@ INSERTS = 2_000
 CHURN_ROWS = 20_000
 MEASURED_AGAIN = (NEARLITE, HNSWLIB)
 MIXED_SECONDS = 4
+FILTER_SHARES = (1, 0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
 
 
 class Bench:
@@ -138,6 +139,28 @@ class Bench:
                                            "ef": EF, "round": number})
         shutil.rmtree(copy)
         self.add(f"forms/{name}", data, lines)
+
+    def filtered(self, name: str, rounds: int) -> None:
+        """A condition that a share of the rows satisfies, spread evenly; time and recall."""
+        data = self.data(name)
+        folder = self.index(NEARLITE, name)
+        for number in range(rounds):
+            if not self.todo(f"filtered/{name}/{number}"):
+                continue
+            lines = []
+            with NEARLITE.start(self.places, data) as worker:
+                NEARLITE.open(worker, folder)
+                for share in FILTER_SHARES:
+                    where = ("" if share == 1 else
+                             f" AND filter = 'rowid % 10000 < {round(share * 10000)}'")
+                    worker.ask("search", ef=EF, count=20, where=where)
+                    answer = worker.ask("search", ef=EF, where=where)
+                    # Recall of that line is against all rows.
+                    answer |= worker.ask("recall_now", ef=EF, count=100, where=where)
+                    last = worker.ask("state")["stats"]["indexes"][0]["last_search"]
+                    lines.append(answer | {"case": "filtered", "engine": "nearlite", "ef": EF,
+                                           "share": share, "round": number, "last": last})
+            self.add(f"filtered/{name}/{number}", data, lines)
 
     # ---- writes ----
 

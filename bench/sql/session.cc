@@ -71,15 +71,20 @@ std::size_t Session::search_once(Statement& statement, std::span<const float> qu
   return count;
 }
 
+std::string Session::search_sql(const Json& request) const {
+  return dialect_.search + request.value("where", "");
+}
+
 Json Session::search(const Json& request) {
   const std::int64_t ef = request.at("ef");
+  const std::string sql = search_sql(request);
   if (request.value("prepare", false)) {
     return run_searches(data_, request, [&](std::span<const float> query, auto out) {
-      Statement statement = db_->prepare(dialect_.search);
+      Statement statement = db_->prepare(sql);
       return search_once(statement, query, ef, out);
     });
   }
-  Statement statement = db_->prepare(dialect_.search);
+  Statement statement = db_->prepare(sql);
   return run_searches(data_, request, [&](std::span<const float> query, auto out) {
     return search_once(statement, query, ef, out);
   });
@@ -100,9 +105,10 @@ Json Session::find_themselves(const Json& request) {
 
 Json Session::recall_now(const Json& request) {
   const std::size_t count = request.at("count");
-  Statement search = db_->prepare(dialect_.search);
-  Statement exact = db_->prepare("SELECT rowid, distance FROM t WHERE embedding MATCH ?1 AND k = " +
-                                 std::to_string(kNeighbors) + " AND exact = 1");
+  Statement search = db_->prepare(search_sql(request));
+  Statement exact =
+      db_->prepare("SELECT rowid, distance FROM t WHERE embedding MATCH ?1 AND k = " +
+                   std::to_string(kNeighbors) + " AND exact = 1" + request.value("where", ""));
   std::size_t hits = 0;
   for (std::size_t i = 0; i < count; ++i) {
     std::int64_t found[kNeighbors];

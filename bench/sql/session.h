@@ -24,7 +24,8 @@ class Session {
   /// {"first"?, "rows"?}: creates the index and inserts that part of the data set in one
   /// transaction.
   Json build(const Json& request);
-  /// {"ef", "count"?, "warm_up"?, "prepare"?}: "prepare" compiles the statement for each query.
+  /// {"ef", "count"?, "warm_up"?, "prepare"?, "where"?}: "prepare" compiles the statement for each
+  /// query, "where" goes behind its text.
   Json search(const Json& request);
   /// {"first", "count"}: inserts rows of the data set one by one, each a durable transaction.
   Json insert_singly(const Json& request);
@@ -50,6 +51,7 @@ class Session {
   Json about(const Json& request);
 
  private:
+  [[nodiscard]] std::string search_sql(const Json& request) const;
   Database connect() const;
   std::size_t search_once(Statement& statement, std::span<const float> query, std::int64_t ef,
                           std::span<std::int64_t> out) const;

@@ -43,7 +43,9 @@ void PredicateCache::put(const std::string& key, Entry entry) {
     if (found->second->second.seq > entry.seq) return;
     erase(found->second);
   }
-  slots_.emplace_front(key, std::move(entry));
+  Slot slot(key, std::move(entry));
+  if (bytes_of(slot) > bytes_max_) return;  // all others would have to go
+  slots_.push_front(std::move(slot));
   by_key_.emplace(slots_.front().first, slots_.begin());
   bytes_ += bytes_of(slots_.front());
   while (slots_.size() > count_max_ || (bytes_ > bytes_max_ && !slots_.empty()))

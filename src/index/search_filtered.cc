@@ -15,7 +15,7 @@ namespace nearlite {
 namespace {
 // Measured at 100,000 x 384, in comparisons of a walk, which waits for memory. One of a scan, which
 // goes through ascending ids:
-constexpr double kScanCost = 0.6;
+constexpr double kScanCost = 0.8;
 // A walk, for each place of its pool:
 constexpr double kWalkCost = 10;
 // The same among those that match, where more is compared and every list is searched for them:
@@ -29,16 +29,22 @@ constexpr std::size_t kSeeds = 128;
 constexpr std::size_t kCompareStep = 512;
 constexpr std::size_t kNearestMin = 64;
 
-SearchPath choose(const NodeSet& set, double node_count, double ef, double list_size) {
+// The ways to go, one after the other, until one of them yields enough. The last is to compare all.
+std::vector<SearchPath> choose(const NodeSet& set, double node_count, double ef, double list_size) {
   const double matching = static_cast<double>(set.size());
   const double share = std::min(matching / std::max(node_count, 1.0), 1.0);
   const double scan = kScanCost * matching;
-  if (set.bits().empty() || share <= 0) return SearchPath::kMatching;
-  const double dropping = kWalkCost * ef / share;
-  const double hops = std::min((1 - share) / share, list_size * (1 - share));
-  const double among = share < kAmongMin ? scan : ef * (kAmongCost + kHopCost * hops);
-  if (scan <= std::min(dropping, among)) return SearchPath::kMatching;
-  return among < dropping ? SearchPath::kGraphAmong : SearchPath::kGraphDropping;
+  std::vector<SearchPath> paths;
+  if (!set.bits().empty() && share > 0) {
+    const double dropping = kWalkCost * ef / share;
+    const double hops = std::min((1 - share) / share, list_size * (1 - share));
+    const double among = share < kAmongMin ? scan : ef * (kAmongCost + kHopCost * hops);
+    // What does not match may be all that is near: then a walk finds others only among what does.
+    if (dropping < std::min(scan, among)) paths.push_back(SearchPath::kGraphDropping);
+    if (among < scan) paths.push_back(SearchPath::kGraphAmong);
+  }
+  paths.push_back(SearchPath::kMatching);
+  return paths;
 }
 
 bool is_before(const Candidate& a, const Candidate& b) noexcept {
@@ -125,13 +131,18 @@ void Index::compare_matching(const View& view, const SearchRequest& request) {
 Result<std::optional<std::vector<Hit>>> Index::search_filtered(const View& view,
                                                                const SearchRequest& request) {
   const Graph& graph = view.cache->graph();
-  report_.path = choose(*request.allowed, static_cast<double>(report_.node_count),
-                        width_of(view, request), 2 * graph.options().m);
-  if (report_.path != SearchPath::kMatching && !walk_filtered(view, request, report_.path)) {
-    report_.path = SearchPath::kMatching;
-    report_.has_fallen_back = true;
+  const std::vector<SearchPath> paths =
+      choose(*request.allowed, static_cast<double>(report_.node_count), width_of(view, request),
+             2 * graph.options().m);
+  for (const SearchPath path : paths) {
+    report_.has_fallen_back = path != paths.front();
+    report_.path = path;
+    if (path == SearchPath::kMatching) {
+      compare_matching(view, request);
+    } else if (walk_filtered(view, request, path)) {
+      break;
+    }
   }
-  if (report_.path == SearchPath::kMatching) compare_matching(view, request);
   take_pending(view, request);
   return rescore(view, request);
 }

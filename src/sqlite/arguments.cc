@@ -151,7 +151,7 @@ Status Parser::parse_vector(const Tokens& tokens) {
     NEARLITE_TRY(parse_metric(owner(name), tokens[at + 2].text, metric));
   }
   options_.columns.push_back(
-      Column{ColumnKind::kVector, name, ValueType::kBlob, options_.vectors.size()});
+      Column{ColumnKind::kVector, name, ValueType::kBlob, options_.vectors.size(), false});
   options_.vectors.push_back(std::move(column));
   metrics_.push_back(metric);
   return check_counts();
@@ -179,6 +179,11 @@ Status Parser::parse_scalar(const Tokens& tokens, std::size_t at, ColumnKind kin
     kind = ColumnKind::kPartition;
     at += 2;
   }
+  bool is_indexed = kind == ColumnKind::kPartition;
+  if (tokens.size() - at == 1 && tokens[at].is_word("indexed") && kind == ColumnKind::kMetadata) {
+    is_indexed = true;
+    ++at;
+  }
   if (at != tokens.size()) {
     return invalid(owner(name), "unexpected " + shown(tokens[at].text) + " after the type");
   }
@@ -186,7 +191,7 @@ Status Parser::parse_scalar(const Tokens& tokens, std::size_t at, ColumnKind kin
       type->type != ValueType::kInteger) {
     return invalid(owner(name), "a partition key is text or integer, got " + shown(type->name));
   }
-  options_.columns.push_back(Column{kind, name, type->type, 0});
+  options_.columns.push_back(Column{kind, name, type->type, 0, is_indexed});
   return check_counts();
 }
 
@@ -297,7 +302,7 @@ Result<TableOptions> Parser::finish() {
         VectorColumn{name, ElementType::kFloat32, dim_.value_or(kDimDefault), Metric::kCosine});
     // First, so that INSERT INTO t VALUES (vector, …) reads naturally.
     options_.columns.insert(options_.columns.begin(),
-                            Column{ColumnKind::kVector, name, ValueType::kBlob, 0});
+                            Column{ColumnKind::kVector, name, ValueType::kBlob, 0, false});
     metrics_.emplace_back();
   } else if (dim_) {
     return invalid(table_, "dim belongs to the short form; this table declares vector column " +

@@ -79,6 +79,33 @@ Status check_path(const std::string& table, const std::string& path) {
   return {};
 }
 
+// The columns of <t>_rows. An index belongs to the table as a constraint that always holds, so that
+// ALTER TABLE … RENAME takes it along; it has all that evaluating a condition reads.
+std::string row_columns(const TableOptions& options) {
+  std::string columns = "rowid INTEGER PRIMARY KEY";
+  for (std::size_t i = 0; i < options.vectors.size(); ++i)
+    columns += ", " + Table::node_column(i) + " INTEGER";
+  for (const Column& column : options.columns) {
+    if (column.kind == ColumnKind::kVector) continue;
+    columns += ", " + quote_identifier(column.name);
+    if (column.kind == ColumnKind::kAuxiliary) continue;
+    switch (column.type) {
+      case ValueType::kText: columns += " TEXT"; break;
+      case ValueType::kInteger:
+      case ValueType::kBoolean: columns += " INTEGER"; break;
+      case ValueType::kReal: columns += " REAL"; break;
+      case ValueType::kBlob: columns += " BLOB"; break;
+    }
+  }
+  std::string nodes;
+  for (std::size_t i = 0; i < options.vectors.size(); ++i) nodes += ", " + Table::node_column(i);
+  for (const Column& column : options.columns) {
+    if (column.is_indexed)
+      columns += ", UNIQUE(" + quote_identifier(column.name) + nodes + ", rowid)";
+  }
+  return columns;
+}
+
 std::uint32_t threads_from_environment() {
   const char* text = std::getenv("NEARLITE_THREADS");
   if (text == nullptr) return 0;
@@ -146,23 +173,9 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
   hasher.u64(static_cast<std::uint64_t>(schema_version));
   table->uuid_ = hex(hasher.digest128());
 
-  std::string columns = "rowid INTEGER PRIMARY KEY";
-  for (std::size_t i = 0; i < options.vectors.size(); ++i)
-    columns += ", " + node_column(i) + " INTEGER";
-  for (const Column& column : options.columns) {
-    if (column.kind == ColumnKind::kVector) continue;
-    columns += ", " + quote_identifier(column.name);
-    if (column.kind == ColumnKind::kAuxiliary) continue;
-    switch (column.type) {
-      case ValueType::kText: columns += " TEXT"; break;
-      case ValueType::kInteger:
-      case ValueType::kBoolean: columns += " INTEGER"; break;
-      case ValueType::kReal: columns += " REAL"; break;
-      case ValueType::kBlob: columns += " BLOB"; break;
-    }
-  }
   NEARLITE_TRY(create_config_table(db, schema, name));
-  NEARLITE_TRY(execute(db, "CREATE TABLE " + table->rows_name() + "(" + columns + ")", name));
+  NEARLITE_TRY(
+      execute(db, "CREATE TABLE " + table->rows_name() + "(" + row_columns(options) + ")", name));
   std::vector<VectorLayout> layouts;
   for (std::size_t i = 0; i < options.vectors.size(); ++i) {
     NEARLITE_TRY(create_shadow_tables(db, schema, name, column_suffix(i), table->blocks()));

@@ -138,16 +138,18 @@ nlohmann::ordered_json search_report(const SearchReport& report) {
   if (!report.match_count) return one;
   one["matching"] = *report.match_count;
   one["nodes"] = report.node_count;
+  const bool again = report.has_fallen_back;
   const char* why = "";
   switch (report.path) {
     case SearchPath::kMatching:
-      why = report.has_fallen_back ? "the walk found too few of them or cost too much"
-                                   : "comparing all that match costs less than a walk";
+      why = again ? "a walk found too few of them or cost too much"
+                  : "comparing all that match costs less than a walk";
       break;
     case SearchPath::kGraphAmong:
-      why = "too many match to compare all, too few to drop the rest";
+      why = again ? "too few of what is near match"
+                  : "too many match to compare all, too few to drop the rest";
       break;
-    case SearchPath::kGraphDropping: why = "nearly all match"; break;
+    case SearchPath::kGraphDropping: why = "most match"; break;
     case SearchPath::kExact: why = "asked for, or the graph did not have enough of them"; break;
     case SearchPath::kExactOldSnapshot: why = "the snapshot is older than what is in memory"; break;
     default: break;

@@ -49,6 +49,7 @@ struct Column {
   std::string name;
   ValueType type = ValueType::kText;  ///< not for kVector
   std::size_t vector_index = 0;       ///< kVector: place in TableOptions::vectors
+  bool is_indexed = false;            ///< has an ordinary index; partition keys always
 
   bool operator==(const Column&) const = default;
 };

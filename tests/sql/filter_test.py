@@ -1,103 +1,11 @@
 """Conditions in a search: the rows that SQLite itself finds in an ordinary table, nearest first.
 INVARIANT F1 and INVARIANT F2 are attacked by what changes between two searches.
-
-Each index has a twin, an ordinary table with the same columns, in which SQLite answers the same
-condition by brute force. What is remembered of a condition must follow whatever changes.
 """
 
-import json
-import random
-import sqlite3
-import subprocess
-import sys
+from filter_case import WORDS, FilterCase, stats
+from sqlcase import ERROR, Vectors, blob, main
 
-from sqlcase import ERROR, SqlCase, Vectors, blob, main
-
-COLUMNS = "lang text, year integer, rating real, active boolean, tag blob"
-NAMES = "lang, year, rating, active, tag"
-WORDS = ["en", "EN", "de", "français", "", "e%", "longer words here", None]
 CONDITIONS_KEPT = 12
-
-
-def stats(db, table="docs"):
-    return json.loads(db.one("SELECT nearlite_stats(?)", table))["indexes"][0]
-
-
-class FilterCase(SqlCase):
-    DIM = 8
-    OPTIONS = "m=8, ef_search=100"
-
-    def make(self, count, seed=1):
-        self.random = random.Random(seed)
-        self.vectors = Vectors(self.DIM, seed)
-        db = self.connect()
-        db.run("PRAGMA journal_mode=WAL")
-        db.run(
-            f"CREATE VIRTUAL TABLE docs USING hnsw(embedding float[{self.DIM}] metric=l2,"
-            f" {COLUMNS}, {self.OPTIONS})"
-        )
-        db.run(f"CREATE TABLE plain(id INTEGER PRIMARY KEY, embedding BLOB, {COLUMNS})")
-        db.run("BEGIN")
-        for rowid in range(1, count + 1):
-            self.insert(db, rowid)
-        db.run("COMMIT")
-        return db
-
-    def labels(self):
-        pick = self.random
-        return [
-            pick.choice(WORDS),
-            pick.choice([None, *range(2000, 2010)]),
-            pick.choice([None, -1.5, 0.0, 0.25, 2.0, 7.75]),
-            pick.choice([None, 0, 1]),
-            pick.choice([None, b"", b"\x00\x01", b"ab"]),
-        ]
-
-    def insert(self, db, rowid):
-        vector = None if self.random.random() < 0.03 else blob(self.vectors.next())
-        values = [rowid, vector, *self.labels()]
-        db.run(f"INSERT INTO docs(rowid, embedding, {NAMES}) VALUES (?,?,?,?,?,?,?)", *values)
-        db.run(f"INSERT INTO plain(id, embedding, {NAMES}) VALUES (?,?,?,?,?,?,?)", *values)
-
-    def write(self, db, sql, *values):
-        """The same statement on both tables."""
-        db.run(sql.format("docs"), *values)
-        db.run(sql.format("plain"), *values)
-
-    def hits(self, db, where, k, query, values=(), extra=""):
-        return db.run(
-            f"SELECT rowid, distance FROM docs WHERE embedding MATCH ? AND k = ? AND {where}{extra}"
-            " ORDER BY distance",
-            blob(query),
-            k,
-            *values,
-        )
-
-    def truth(self, db, where, k, query, values=()):
-        return db.run(
-            "SELECT id, vec_distance_l2(embedding, ?) AS distance FROM plain"
-            f" WHERE embedding IS NOT NULL AND {where} ORDER BY distance, id LIMIT ?",
-            blob(query),
-            *values,
-            k,
-        )
-
-    def check(self, db, where, k=10, values=(), query=None):
-        query = query or self.vectors.next()
-        expected = self.truth(db, where, k, query, values)
-        # SQLite keeps OR and NOT to itself, so k would count rows before those are applied.
-        if " OR " in where or "NOT " in where:
-            found = db.run(
-                f"SELECT rowid, distance FROM docs WHERE embedding MATCH ? AND {where}"
-                " ORDER BY distance LIMIT ?",
-                blob(query),
-                *values,
-                k,
-            )
-        else:
-            found = self.hits(db, where, k, query, values)
-        self.assert_hits(found, expected)
-        return found
 
 
 class Conditions(FilterCase):
@@ -163,12 +71,14 @@ class Conditions(FilterCase):
         elif kind == 2:
             self.write(db, "UPDATE {} SET lang = ?, year = ? WHERE rowid = ?", lang, year, rowid)
         elif kind == 3:
-            self.write(db, "UPDATE {} SET year = ? WHERE year = ?", year, pick.randrange(2000, 2010))
+            before = pick.randrange(2000, 2010)
+            self.write(db, "UPDATE {} SET year = ? WHERE year = ?", year, before)
         elif kind == 4:
             vector = blob(self.vectors.next())
             self.write(db, "UPDATE {} SET embedding = ? WHERE rowid = ?", vector, rowid)
         elif kind == 5:
-            self.write(db, "UPDATE {} SET active = NULL, tag = x'6162' WHERE rowid % 7 = ?", rowid % 7)
+            statement = "UPDATE {} SET active = NULL, tag = x'6162' WHERE rowid % 7 = ?"
+            self.write(db, statement, rowid % 7)
         else:
             vector = blob(self.vectors.next())
             self.write(
@@ -244,6 +154,48 @@ class Conditions(FilterCase):
             with self.subTest(where=where):
                 for k in (1, 10, 400):
                     self.check(db, where, k)
+
+    def test_columns_with_an_index(self):
+        db = self.connect()
+        db.run(
+            "CREATE VIRTUAL TABLE docs USING hnsw(a float[4], b float[4],"
+            " tenant text partition key, year integer indexed, lang text)"
+        )
+        source = Vectors(4)
+        for rowid in range(1, 101):
+            db.run(
+                "INSERT INTO docs(rowid, a, b, tenant, year) VALUES (?, ?, ?, ?, ?)",
+                rowid,
+                blob(source.next()),
+                None if rowid % 5 == 0 else blob(source.next()),
+                ("x", "y", None)[rowid % 3],
+                rowid % 7,
+            )
+        db.run("ALTER TABLE docs RENAME TO papers")
+        for condition in ("tenant = 'x'", "year > 3"):
+            for column in ("node_id", "node_id2"):
+                plan = db.run(
+                    f"EXPLAIN QUERY PLAN SELECT {column} FROM papers_rows"
+                    f" WHERE {column} IS NOT NULL AND {condition}"
+                )
+                self.assertIn("USING COVERING INDEX", plan[0][-1])
+        query = blob(source.next())
+        for column, condition, right in (
+            ("a", "tenant = 'x'", [r for r in range(1, 101) if r % 3 == 0]),
+            ("b", "tenant = 'x'", [r for r in range(1, 101) if r % 3 == 0 and r % 5]),
+            (
+                "a",
+                "year > 3 AND tenant IS NULL",
+                [r for r in range(1, 101) if r % 7 > 3 and r % 3 == 2],
+            ),
+        ):
+            found = db.column(
+                f"SELECT rowid FROM papers WHERE {column} MATCH ? AND k = 200 AND {condition}",
+                query,
+            )
+            self.assertEqual(sorted(found), right)
+        wrong = "CREATE VIRTUAL TABLE z USING hnsw(v float[3], lang text indexes)"
+        self.fails(ERROR, db.run, wrong, names=["indexes"])
 
     def test_distance_bounds(self):
         db = self.make(300, seed=4)
@@ -332,9 +284,8 @@ class FilterArgument(FilterCase):
         ):
             before = stats(db)["filters"]["scans"]
             for _ in range(3):
-                self.assert_hits(
-                    self.hits(db, "filter = ?", 5, query, [text]), self.truth(db, f"({text})", 5, query)
-                )
+                found = self.hits(db, "filter = ?", 5, query, [text])
+                self.assert_hits(found, self.truth(db, f"({text})", 5, query))
             self.assertEqual(stats(db)["filters"]["scans"] - before, scans, text)
 
     def test_what_is_no_condition(self):
@@ -380,225 +331,6 @@ class FilterArgument(FilterCase):
             ):
                 with self.subTest(text=text, sql=sql):
                     self.assert_hits(db.run(sql, blob(query), text), expected)
-
-
-class Remembered(FilterCase):
-    def setUp(self):
-        super().setUp()
-        self.db = self.make(300)
-
-    def filters(self, db=None):
-        return stats(db or self.db)["filters"]
-
-    def test_a_condition_is_evaluated_once(self):
-        for _ in range(5):
-            self.check(self.db, "year >= 2004 AND lang = ?", values=["en"])
-        self.assertEqual(self.filters()["scans"], 1)
-        self.assertEqual(self.filters()["hits"], 4)
-        self.check(self.db, "year >= 2004 AND lang = ?", values=["de"])
-        self.assertEqual(self.filters()["scans"], 2)
-        other = self.connect()
-        self.check(other, "year >= 2004 AND lang = ?", values=["en"])
-        self.assertEqual(self.filters(other)["scans"], 0)
-        self.assertGreater(self.filters()["memory_bytes"], 0)
-
-    def test_changes_are_caught_up(self):
-        other = self.connect()
-        steps = [
-            ["UPDATE {} SET year = 1999 WHERE rowid = 5"],
-            ["UPDATE {} SET year = 2004 WHERE rowid BETWEEN 10 AND 14"],
-            ["DELETE FROM {} WHERE rowid = 11"],
-            ["UPDATE {} SET rowid = 9000 WHERE rowid = 12"],
-            ["UPDATE {} SET embedding = ? WHERE rowid = 13", blob(self.vectors.next())],
-            ["UPDATE {} SET embedding = NULL WHERE rowid = 14"],
-        ]
-        self.check(self.db, "year >= 2004", 400)
-        for statement in steps:
-            with self.subTest(statement=statement[0]):
-                self.write(other, *statement)
-                self.check(self.db, "year >= 2004", 400)
-        self.assertEqual(self.filters()["scans"], 1)
-        # A deletion, and a vector that is gone, leave nothing to look at.
-        self.assertGreaterEqual(self.filters()["catch_ups"], 3)
-
-    def test_another_process(self):
-        self.check(self.db, "lang = 'xx'", 400)
-        code = (
-            "import sys; sys.path.insert(0, sys.argv[1]); from sqlcase import Connection\n"
-            "db = Connection(sys.argv[2])\n"
-            "for table in ('docs', 'plain'):\n"
-            "    db.run(f\"UPDATE {table} SET lang = 'xx' WHERE rowid % 9 = 0\")\n"
-            "db.close()\n"
-        )
-        subprocess.run([sys.executable, "-c", code, sys.path[0], self.path], check=True)
-        self.assertGreater(len(self.check(self.db, "lang = 'xx'", 400)), 20)
-        self.assertEqual(self.filters()["scans"], 1)
-
-    def test_rollback(self):
-        where = "year = 1990"
-        self.assertEqual(self.check(self.db, where), [])
-        self.db.run("BEGIN")
-        self.write(self.db, "UPDATE {} SET year = 1990 WHERE rowid <= 20")
-        self.assertEqual(len(self.check(self.db, where, 5)), 5)
-        self.assertEqual(self.check(self.connect(), where), [])
-        self.db.run("SAVEPOINT s")
-        self.write(self.db, "UPDATE {} SET year = 1990 WHERE rowid <= 40")
-        self.check(self.db, where, 50)
-        self.db.run("ROLLBACK TO s")
-        self.check(self.db, where, 50)
-        self.db.run("ROLLBACK")
-        self.assertEqual(self.check(self.db, where), [])
-
-    def test_an_update_in_a_rolled_back_savepoint_is_not_lost_for_others(self):
-        other = self.connect()
-        self.check(other, "year = 1990", 50)
-        self.db.run("BEGIN")
-        self.write(self.db, "UPDATE {} SET year = 1990 WHERE rowid <= 10")
-        self.db.run("SAVEPOINT s")
-        self.write(self.db, "UPDATE {} SET year = 1990 WHERE rowid <= 20")
-        self.db.run("ROLLBACK TO s")
-        self.db.run("COMMIT")
-        self.check(other, "year = 1990", 50)
-
-    def test_like_follows_the_pragma(self):
-        insensitive = self.check(self.db, "lang LIKE 'EN'", 400)
-        self.db.run("PRAGMA case_sensitive_like = 1")
-        sensitive = self.check(self.db, "lang LIKE 'EN'", 400)
-        self.assertLess(len(sensitive), len(insensitive))
-        self.db.run("PRAGMA case_sensitive_like = 0")
-        self.assertEqual(len(self.check(self.db, "lang LIKE 'EN'", 400)), len(insensitive))
-
-    def test_a_restored_copy_that_differs_in_metadata_only(self):
-        backup = self.file("fork.db")
-        self.db.run(f"VACUUM INTO '{backup}'")
-        fork = self.connect(backup)
-        self.write(fork, "UPDATE {} SET lang = 'fork' WHERE rowid <= 30")
-        self.write(self.db, "UPDATE {} SET lang = 'main' WHERE rowid <= 30")
-        count = len(self.check(self.db, "lang = 'main'", 400))
-        self.assertGreater(count, 20)
-        self.assertEqual(self.check(self.db, "lang = 'fork'", 400), [])
-        fork.close()
-        source, target = sqlite3.connect(backup), sqlite3.connect(self.path)
-        source.backup(target)
-        target.close()
-        source.close()
-        self.assertEqual(self.check(self.db, "lang = 'main'", 400), [])
-        self.assertEqual(len(self.check(self.db, "lang = 'fork'", 400)), count)
-
-    def test_two_vector_columns(self):
-        db = self.db
-        db.run("CREATE VIRTUAL TABLE pair USING hnsw(a float[4], b float[4], lang text)")
-        source = Vectors(4)
-        for rowid in range(1, 41):
-            a, b = blob(source.next()), blob(source.next())
-            db.run("INSERT INTO pair(rowid, a, b, lang) VALUES (?, ?, ?, 'en')", rowid, a, b)
-        db.run("UPDATE pair SET b = NULL WHERE rowid = 3")
-        query = blob(source.next())
-        for lang, expected in (("en", 39), ("de", 0)):
-            self.count_pair(query, lang, expected)
-        self.connect().run("UPDATE pair SET lang = 'de' WHERE rowid <= 10")
-        for lang, expected in (("en", 30), ("de", 9)):
-            self.count_pair(query, lang, expected)
-
-    def count_pair(self, query, lang, expected_b):
-        for column, more in (("a", 1 if expected_b % 10 == 9 else 0), ("b", 0)):
-            found = self.db.run(
-                f"SELECT rowid FROM pair WHERE {column} MATCH ? AND k = 100 AND lang = ?",
-                query, lang,
-            )
-            self.assertEqual(len(found), expected_b + more, (column, lang))
-
-    def test_many_conditions_do_not_pile_up(self):
-        for bound in range(400):
-            self.check(self.db, "rating > ?", 3, [bound / 37])
-        self.assertLessEqual(self.filters()["remembered"], 256)
-        self.assertLessEqual(self.filters()["memory_bytes"], 16 << 20)
-
-
-class Walks(FilterCase):
-    """So many rows match that the graph is walked."""
-
-    DIM = 16
-    OPTIONS = "m=12, ef_search=64"
-    COUNT = 12_000
-
-    def setUp(self):
-        super().setUp()
-        self.db = self.connect()
-        self.db.run("PRAGMA synchronous=OFF")
-        self.db.run(
-            f"CREATE VIRTUAL TABLE docs USING hnsw(embedding float[{self.DIM}] metric=l2, part"
-            f" integer, side integer, {self.OPTIONS})"
-        )
-        self.db.run(
-            "CREATE TABLE plain(id INTEGER PRIMARY KEY, embedding BLOB, part INTEGER, side INTEGER)"
-        )
-        self.vectors = Vectors(self.DIM, 7, clusters=20)
-        self.db.run("BEGIN")
-        for rowid in range(1, self.COUNT + 1):
-            vector = self.vectors.next()
-            values = [rowid, blob(vector), rowid * 7919 % 100, int(vector[0] > 0)]
-            for table, name in (("docs", "rowid"), ("plain", "id")):
-                self.db.run(
-                    f"INSERT INTO {table}({name}, embedding, part, side) VALUES (?,?,?,?)", *values
-                )
-        self.db.run("COMMIT")
-
-    def recall(self, where, queries, k=10):
-        right = count = 0
-        for query in queries:
-            found = self.hits(self.db, where, k, query)
-            expected = self.truth(self.db, where, k, query)
-            self.assertEqual(len(found), len(expected), where)
-            count += len(expected)
-            far = expected[-1][1] * (1 + 1e-9)
-            right += sum(1 for _, distance in found if distance <= far)
-            rows = ", ".join(str(rowid) for rowid, _ in found)
-            self.assertEqual(
-                self.db.one(f"SELECT count(*) FROM plain WHERE rowid IN ({rows}) AND {where}"),
-                len(found),
-            )
-        return right / count
-
-    def test_selectivities(self):
-        positive = [query for query in (self.vectors.next() for _ in range(100)) if query[0] > 0.1]
-        queries = [self.vectors.next() for _ in range(20)]
-        paths = set()
-
-        def check(where, which):
-            with self.subTest(where=where):
-                self.assertGreaterEqual(self.recall(where, which), 0.97)
-                paths.add(stats(self.db)["last_path"])
-
-        for bound in (0, 1, 10, 36, 40, 50, 80, 95, 100):
-            check(f"part < {bound}" if bound else "part = 0 AND rowid < 500", queries)
-        check("side = 0", positive[:20])  # everything that matches is far away
-        check("side = 1", positive[:20])
-        self.write(self.db, "DELETE FROM {} WHERE rowid % 5 = 0")
-        for bound in (50, 70, 99):
-            check(f"part < {bound}", queries)
-        self.assertEqual(
-            paths,
-            {"all that match", "graph, among what matches", "graph, dropping what does not match"},
-        )
-
-    def test_a_report_of_what_was_done(self):
-        self.hits(self.db, "part < 40", 10, self.vectors.next())
-        report = stats(self.db)["last_search"]
-        self.assertEqual(report["path"], "graph, among what matches")
-        self.assertEqual(report["matching"], 4_800)
-        self.assertEqual(report["nodes"], self.COUNT)
-        self.assertGreater(report["compared"], 64)
-        self.assertLess(report["compared"], 4_800)
-        self.hits(self.db, "part < 1", 10, self.vectors.next())
-        report = stats(self.db)["last_search"]
-        self.assertEqual((report["path"], report["compared"]), ("all that match", 120))
-
-    def test_all_that_match_in_any_case(self):
-        for k in (1_000, 7_000, 7_200, 9_000):
-            query = self.vectors.next()
-            found = self.hits(self.db, "part < 60", k, query)
-            self.assertEqual(len(found), min(k, 7_200))
 
 
 if __name__ == "__main__":

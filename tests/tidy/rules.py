@@ -202,8 +202,8 @@ def tests_registered(tree, registered):
             yield f"{path}: ctest does not know it"
 
 
-_ID = re.compile(r"\b([CDEG][1-9]\d?)\b")
-_TAG = re.compile(r"INVARIANTS? ((?:[CDEG]\d+(?:,? and |, | )?)+)")
+_ID = re.compile(r"\b([CDEFG][1-9]\d?)\b")
+_TAG = re.compile(r"INVARIANTS? ((?:[CDEFG]\d+(?:,? and |, | )?)+)")
 INVARIANT_DOCUMENTS = ("docs/concurrency.md", "docs/format.md")
 
 
@@ -214,7 +214,7 @@ def invariants(tree):
         if not tree.exists(path):
             yield f"{path}: missing"
             continue
-        for match in re.finditer(r"^\* \*\*([CDEG]\d+)\.\*\*", tree.text(path), re.MULTILINE):
+        for match in re.finditer(r"^\* \*\*([CDEFG]\d+)\.\*\*", tree.text(path), re.MULTILINE):
             if match.group(1) in defined:
                 yield f"{path}: {match.group(1)} is defined twice"
             defined[match.group(1)] = path
