@@ -24,21 +24,34 @@ constexpr double kAmongCost = 20;
 constexpr double kHopCost = 2;
 // Where fewer match, two links lead to too few others that do: the nodes that match fall apart.
 constexpr double kAmongMin = 0.01;
+constexpr double kWidenMax = 4;
 constexpr std::size_t kSeeds = 128;
 // Members compared at a time; the nearest wait in a heap of at least this many.
 constexpr std::size_t kCompareStep = 512;
 constexpr std::size_t kNearestMin = 64;
 
+double share_of(const NodeSet& set, std::uint64_t node_count) {
+  return std::min(1.0, static_cast<double>(set.size()) /
+                           static_cast<double>(std::max<std::uint64_t>(node_count, 1)));
+}
+
+// Where two links lead to fewer members than a list holds, a walk among them finds its way worse:
+// it must be wider by this.
+double widening(double share, double list_size) {
+  return std::clamp(1 / (share * list_size), 1.0, kWidenMax);
+}
+
 // The ways to go, one after the other, until one of them yields enough. The last is to compare all.
-std::vector<SearchPath> choose(const NodeSet& set, double node_count, double ef, double list_size) {
-  const double matching = static_cast<double>(set.size());
-  const double share = std::min(matching / std::max(node_count, 1.0), 1.0);
-  const double scan = kScanCost * matching;
+std::vector<SearchPath> choose(const NodeSet& set, std::uint64_t node_count, double ef,
+                               double list_size) {
+  const double share = share_of(set, node_count);
+  const double scan = kScanCost * static_cast<double>(set.size());
   std::vector<SearchPath> paths;
   if (!set.bits().empty() && share > 0) {
     const double dropping = kWalkCost * ef / share;
     const double hops = std::min((1 - share) / share, list_size * (1 - share));
-    const double among = share < kAmongMin ? scan : ef * (kAmongCost + kHopCost * hops);
+    const double among =
+        share < kAmongMin ? scan : widening(share, list_size) * ef * (kAmongCost + kHopCost * hops);
     // What does not match may be all that is near: then a walk finds others only among what does.
     if (dropping < std::min(scan, among)) paths.push_back(SearchPath::kGraphDropping);
     if (among < scan) paths.push_back(SearchPath::kGraphAmong);
@@ -67,8 +80,10 @@ bool Index::walk_filtered(const View& view, const SearchRequest& request, Search
     subset.bits = set.bits();
     subset.seeds = seeds;
     subset.cost_max = static_cast<std::uint64_t>(kScanCost * static_cast<double>(set.size()));
-    auto found = nearlite::search_among(graph, subset, scratch_->query.code(),
-                                        static_cast<std::uint32_t>(width), context_);
+    const double factor = widening(share_of(set, node_count), 2 * graph.options().m);
+    const auto ef = static_cast<std::uint32_t>(
+        std::min(factor * static_cast<double>(width), static_cast<double>(kEfMax)));
+    auto found = nearlite::search_among(graph, subset, scratch_->query.code(), ef, context_);
     report_.compared_count += context_.compared_count();
     if (!found.ok() || !*found) return false;
     walked = **found;
@@ -132,8 +147,7 @@ Result<std::optional<std::vector<Hit>>> Index::search_filtered(const View& view,
                                                                const SearchRequest& request) {
   const Graph& graph = view.cache->graph();
   const std::vector<SearchPath> paths =
-      choose(*request.allowed, static_cast<double>(report_.node_count), width_of(view, request),
-             2 * graph.options().m);
+      choose(*request.allowed, report_.node_count, width_of(view, request), 2 * graph.options().m);
   for (const SearchPath path : paths) {
     report_.has_fallen_back = path != paths.front();
     report_.path = path;
