@@ -87,18 +87,25 @@ class Remembered(FilterCase):
         self.check(other, "year = 1990", 50)
 
     def test_like_follows_the_pragma(self):
-        insensitive = self.check(self.db, "lang LIKE 'EN'", 400)
-        self.db.run("PRAGMA case_sensitive_like = 1")
-        sensitive = self.check(self.db, "lang LIKE 'EN'", 400)
-        self.assertLess(len(sensitive), len(insensitive))
-        self.db.run("PRAGMA case_sensitive_like = 0")
-        self.assertEqual(len(self.check(self.db, "lang LIKE 'EN'", 400)), len(insensitive))
+        counts = []
+        for sensitive in (1, 0, 1, 0):
+            self.db.run(f"PRAGMA case_sensitive_like = {sensitive}")
+            self.check(self.db, "lang LIKE '%N'", 3)
+            counts.append(len(self.check(self.db, "lang LIKE '%N'", 400)))
+        self.assertLess(counts[0], counts[1])
+        self.assertEqual(counts[:2], counts[2:])
+        self.assertEqual(self.filters()["scans"], 2)
 
-    def test_a_restored_copy_that_differs_in_metadata_only(self):
-        backup = self.file("fork.db")
+    def restore_fork(self, further):
+        """A copy went another way, in metadata alone, and is put in our file's place."""
+        backup = self.file(f"fork{further}.db")
         self.db.run(f"VACUUM INTO '{backup}'")
         fork = self.connect(backup)
+        self.write(self.db, "UPDATE {} SET lang = NULL WHERE lang IN ('fork', 'main')")
+        self.write(fork, "UPDATE {} SET lang = NULL WHERE lang IN ('fork', 'main')")
         self.write(fork, "UPDATE {} SET lang = 'fork' WHERE rowid <= 30")
+        for number in range(further):
+            self.write(fork, "UPDATE {} SET year = 1990 WHERE rowid = ?", 100 + number)
         self.write(self.db, "UPDATE {} SET lang = 'main' WHERE rowid <= 30")
         count = len(self.check(self.db, "lang = 'main'", 400))
         self.assertGreater(count, 20)
@@ -110,6 +117,12 @@ class Remembered(FilterCase):
         source.close()
         self.assertEqual(self.check(self.db, "lang = 'main'", 400), [])
         self.assertEqual(len(self.check(self.db, "lang = 'fork'", 400)), count)
+
+    def test_a_restored_copy_of_the_same_age(self):
+        self.restore_fork(0)
+
+    def test_a_restored_copy_that_went_further(self):
+        self.restore_fork(3)
 
     def test_two_vector_columns(self):
         db = self.db
