@@ -158,7 +158,9 @@ std::string error_in(std::string_view body) {
       if (error == nullptr) continue;
       const Json* message = find(*error, "message");
       const Json& text = message == nullptr ? *error : *message;
-      return one_line(text.is_string() ? text.get<std::string>() : text.dump(-1, ' ', true));
+      // Anything else is shown as it came: writing it anew would recurse as deep as the server
+      // likes.
+      if (text.is_string()) return one_line(text.get<std::string>());
     }
   }
   return one_line(body);

@@ -12,6 +12,27 @@ namespace {
 
 using Json = nlohmann::json;
 
+// An object or array that is kept as text is written by recursion.
+constexpr std::size_t kDepthMax = 500;
+
+bool is_too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool is_quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char letter = text[i];
+    if (letter == '\\' && is_quoted) {
+      ++i;
+    } else if (letter == '"') {
+      is_quoted = !is_quoted;
+    } else if (!is_quoted && (letter == '[' || letter == '{')) {
+      if (++depth > kDepthMax) return true;
+    } else if (!is_quoted && (letter == ']' || letter == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 // Values no JSON number gives: where an array is no vector.
 std::optional<std::vector<float>> as_vector(const Json& array) {
   if (!array.is_array() || array.empty() || array.size() > kDimMax) return std::nullopt;
@@ -78,6 +99,10 @@ class JsonLinesReader final : public Reader {
       }
       if (!*has_line) return false;
     } while (text_.find_first_not_of(" \t\r\n") == std::string::npos);
+    if (is_too_deep(text_)) {
+      row.problem = "nested deeper than " + std::to_string(kDepthMax) + " levels";
+      return true;
+    }
     const Json json = Json::parse(text_, nullptr, false);
     if (json.is_discarded()) {
       row.problem = "not valid JSON";

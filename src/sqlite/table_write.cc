@@ -331,6 +331,7 @@ Status Table::result_vector(std::size_t vector_index, NodeId id, sqlite3_context
     return corruption(name_, "node " + std::to_string(id) + " has no vector");
   }
   sqlite3_result_blob64(context, bytes, size, sqlite3_free);
+  mark_result(context, column.type);
   return {};
 }
 

@@ -109,10 +109,14 @@ Status result_vector(sqlite3_context* context, ElementType type, const std::vect
   std::vector<std::byte> bytes(vector_bytes(type, values.size()));
   NEARLITE_TRY(encode(type, values, bytes.data()));
   sqlite3_result_blob64(context, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  mark_result(context, type);
+  return Status();
+}
+
+void mark_result(sqlite3_context* context, ElementType type) noexcept {
   for (const Subtype& subtype : kSubtypes) {
     if (subtype.type == type) sqlite3_result_subtype(context, subtype.number);
   }
-  return Status();
 }
 
 }  // namespace nearlite::sqlite

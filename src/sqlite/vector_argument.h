@@ -50,6 +50,8 @@ Result<const VectorValue*> read_argument(sqlite3_context* context, const char* f
                                          sqlite3_value** arguments, int index,
                                          VectorValue& scratch);
 
+/// Gives the result, a blob, the subtype of `type`.
+void mark_result(sqlite3_context* context, ElementType type) noexcept;
 /// Returns `values` stored as `type`, with the type's subtype. Fails when they do not fit.
 Status result_vector(sqlite3_context* context, ElementType type, const std::vector<float>& values);
 

@@ -1,4 +1,4 @@
-"""Runs every sh block of docs/cli.md, in order, and compares what it prints.
+"""Runs every sh block of docs/cli.md and README.md, each in order, and compares what it prints.
 
 A ```text block directly after a ```sh block is what that prints; "…" stands for anything within a
 line. Comments before a block: <!-- file: NAME --> makes it a file, <!-- error: WORDS --> says that
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from embedding_server import EmbeddingServer
 
-DOCUMENT = Path(os.environ["NEARLITE_SOURCE_DIR"]) / "docs/cli.md"
+DOCUMENTS = {"docs/cli.md": 10, "README.md": 1}  # and the blocks there are at least
 BLOCK = re.compile(r"(?:<!-- (file|error): (.*?) -->\n)?^```(\w+)\n(.*?)^```$",
                    re.MULTILINE | re.DOTALL)  # fmt: skip
 
@@ -32,9 +32,9 @@ def run(script, folder, url):
                           text=True, timeout=100)  # fmt: skip
 
 
-def main():
-    blocks = BLOCK.findall(DOCUMENT.read_text())
-    server = EmbeddingServer(384)
+def check(document, url):
+    """The numbers of blocks and of those that do something else."""
+    blocks = BLOCK.findall(document.read_text())
     count = problems = 0
     with tempfile.TemporaryDirectory(prefix="nearlite-doc-") as folder:
         for number, (kind, value, language, text) in enumerate(blocks):
@@ -43,7 +43,7 @@ def main():
             if language != "sh":
                 continue
             count += 1
-            done = run(text, folder, server.url)
+            done = run(text, folder, url)
             after = blocks[number + 1] if number + 1 < len(blocks) else ("", "", "", "")
             expected = after[3] if after[2] == "text" else ""
             if kind == "error":
@@ -53,9 +53,18 @@ def main():
             if not good:
                 problems += 1
                 print(f"{text}\nexpected:\n{expected}\nprinted:\n{done.stdout}{done.stderr}")
+    return count, problems
+
+
+def main():
+    server = EmbeddingServer(384)
+    failed = False
+    for name, least in DOCUMENTS.items():
+        count, problems = check(Path(os.environ["NEARLITE_SOURCE_DIR"]) / name, server.url)
+        print(f"{name}: {count} blocks, {problems} problems")
+        failed |= problems > 0 or count < least
     server.close()
-    print(f"{count} blocks, {problems} problems")
-    return 1 if problems or count < 10 else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compiles and runs the blocks of docs/cpp.md, and compares what they print.
+"""Compiles and runs the blocks of docs/cpp.md and README.md, and compares what they print.
 
 Also the fragment in the head of nearlite.h (the program there is tests/install/consumer_test.py's).
 
@@ -37,6 +37,8 @@ def programs(markdown):
             found[last][0] += code
         elif language == "text" and last:
             found[last][1] += code
+        else:
+            last = None
     lines = found["cpp"][0].splitlines(keepends=True)
     is_include = [line.startswith("#include") for line in lines]
     top = [line for line, top in zip(lines, is_include) if top]
@@ -76,6 +78,10 @@ class CppTest(unittest.TestCase):
 
     def test_cpp_blocks(self):
         self.check_document("cpp", CPP, CPP_LIBRARIES)
+
+    def test_the_block_of_the_readme(self):
+        code, expected = programs((SOURCE / "README.md").read_text())["cpp"]
+        self.check(code, expected, "cpp", CPP, CPP_LIBRARIES)
 
     def test_c_block(self):
         libraries = [f"-L{BUILD}", "-l:libnearlite.so"]

@@ -97,6 +97,27 @@ class Functions(SqlCase):
                 self.db.one(f"SELECT vec_distance_l2({maker}('[1,2,3]'), {maker}('[1,2,5]'))"), 2
             )
 
+    def test_a_column_keeps_its_type(self):
+        for element, dim in (
+            ("float", 8), ("float16", 8), ("bfloat16", 8), ("int8", 8), ("bit", 8)
+        ):  # fmt: skip
+            with self.subTest(element=element):
+                name = "t_" + element
+                self.db.run(f"CREATE VIRTUAL TABLE {name} USING hnsw(v {element}[{dim}])")
+                self.db.run(f"INSERT INTO {name}(rowid, v) VALUES(1, '[1,1,0,0,1,0,1,0]')")
+                found = self.db.run(
+                    f"SELECT vec_type(v), vec_length(v), vec_to_json(v) FROM {name}"
+                )
+                vector = json.loads(found[0][2])
+                self.assertEqual(found[0][:2], (element, dim))
+                if element == "bit":
+                    vector = [max(0, x) for x in vector]
+                self.assertEqual(vector, [1, 1, 0, 0, 1, 0, 1, 0])
+                near = self.db.run(
+                    f"SELECT rowid FROM {name} WHERE v MATCH (SELECT v FROM {name}) AND k = 1"
+                )
+                self.assertEqual(near, [(1,)])
+
     def test_arithmetic(self):
         self.assertEqual(unblob(self.db.one("SELECT vec_add('[1,2]', '[3,5]')")), [4, 7])
         self.assertEqual(unblob(self.db.one("SELECT vec_sub('[1,2]', '[3,5]')")), [-2, -3])

@@ -56,6 +56,9 @@ TEST(Protocol, ErrorsAreOneShortLine) {
   EXPECT_EQ(error_in(R"({"error": {"message": "slow down"}})"), "slow down");
   EXPECT_EQ(error_in("<html>"), "<html>");
   EXPECT_LT(error_in(std::string(100'000, 'x')).size(), 400U);
+  EXPECT_EQ(error_in(R"({"error": {"code": 7}})"), R"({"error": {"code": 7}})");
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_LT(error_in("{\"error\": " + deep + "}").size(), 400U);
   EXPECT_EQ(error_in("\x1b[31m\xff"), " [31m\xEF\xBF\xBD");
   EXPECT_TRUE(says_too_long("the input length exceeds the Context Length"));
   EXPECT_FALSE(says_too_long("model not found"));

@@ -86,7 +86,9 @@ TEST(JsonLinesReader, TypesAndLateColumns) {
 
 TEST(JsonLinesReader, DeepNestingIsNoStackOverflow) {
   const std::string deep = "{\"a\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}";
-  EXPECT_EQ(failure_of(Format::kJsonLines, deep), "");
+  EXPECT_EQ(failure_of(Format::kJsonLines, deep), "nested deeper than 500 levels");
+  const std::string quoted = "{\"a\": \"\\\"" + std::string(1000, '[') + "\"}";
+  EXPECT_EQ(failure_of(Format::kJsonLines, quoted), "");
 }
 
 TEST(NpyReader, HeaderAndNumbers) {
