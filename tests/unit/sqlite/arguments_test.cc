@@ -62,7 +62,7 @@ TEST(Arguments, ShortFormInAnyOrder) {
 TEST(Arguments, FullForm) {
   const TableOptions options =
       parsed({"embedding float[384] metric=l2", "tenant text partition key", "lang text",
-              "year integer", "rating real", "active boolean", "+title text", "+raw blob",
+              "year integer indexed", "rating real", "active boolean", "+title text", "+raw blob",
               "bits bit[64]", "m=32", "ef_construction=300", "ef_search=100", "quantize=none",
               "tombstone_rebuild_pct=0", "parallel_insert_threshold=1000", "persist = every 50"});
   ASSERT_EQ(options.vectors.size(), 2U);
@@ -70,9 +70,9 @@ TEST(Arguments, FullForm) {
             (VectorColumn{"embedding", ElementType::kFloat32, 384, Metric::kL2}));
   EXPECT_EQ(options.vectors[1], (VectorColumn{"bits", ElementType::kBit, 64, Metric::kHamming}));
   const std::vector<Column> columns{{ColumnKind::kVector, "embedding", ValueType::kBlob, 0},
-                                    {ColumnKind::kPartition, "tenant", ValueType::kText, 0},
+                                    {ColumnKind::kPartition, "tenant", ValueType::kText, 0, true},
                                     {ColumnKind::kMetadata, "lang", ValueType::kText, 0},
-                                    {ColumnKind::kMetadata, "year", ValueType::kInteger, 0},
+                                    {ColumnKind::kMetadata, "year", ValueType::kInteger, 0, true},
                                     {ColumnKind::kMetadata, "rating", ValueType::kReal, 0},
                                     {ColumnKind::kMetadata, "active", ValueType::kBoolean, 0},
                                     {ColumnKind::kAuxiliary, "title", ValueType::kText, 0},
@@ -181,7 +181,9 @@ TEST(Arguments, UnknownAndDoubledThings) {
   expect_invalid({"a text unique"}, "'unique'");
   expect_invalid({"+a text partition key"}, "'partition'");
   expect_invalid({"a real partition key"}, "docs.a");
-  expect_invalid({"a blob"}, "docs.a");
+  expect_invalid({"a blob partition key"}, "docs.a");
+  expect_invalid({"+a text indexed"}, "'indexed'");
+  expect_invalid({"a text partition key indexed"}, "'partition'");
   expect_invalid({"+"}, "'+'");
   expect_invalid({"="}, "'='");
   expect_invalid({"m="}, "m");
