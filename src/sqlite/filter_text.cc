@@ -18,6 +18,19 @@ constexpr std::array kOperators{"and",  "or",   "not",  "in",     "is",    "null
                                 "like", "glob", "true", "escape", "false", "rowid"};
 constexpr std::array kPatterns{"like", "glob"};
 
+// Functions a condition may call. Not any: the text may come from a view of a stranger's file,
+// where SQLite would not let it call what reads files or writes, and it is prepared as a statement
+// of ours.
+constexpr std::array kFunctions{
+    "abs",    "coalesce", "count",        "date",      "datetime",   "hex",
+    "ifnull", "iif",      "instr",        "julianday", "length",     "lower",
+    "ltrim",  "max",      "min",          "nullif",    "replace",    "round",
+    "rtrim",  "sign",     "strftime",     "substr",    "substring",  "sum",
+    "time",   "total",    "trim",         "typeof",    "unicode",    "unixepoch",
+    "upper",  "avg",      "json_extract", "json_type", "json_valid", "json_array_length",
+    "from",   "where",    "select",       "exists",    "when",       "then",
+    "else",   "case",     "on",           "distinct",  "all"};
+
 template <class Words>
 bool is_one_of(const Words& words, const std::string& name) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
@@ -55,6 +68,9 @@ Result<FilterText> check_filter_text(std::string_view text, std::span<const std:
       case TokenKind::kQuotedName: {
         const std::string name = dialect::name_of(token.kind, part);
         const bool is_operator = token.kind == TokenKind::kWord && is_one_of(kOperators, name);
+        const bool is_call = i + 1 < tokens.size() && tokens[i + 1].kind == TokenKind::kOpen;
+        if (is_call && !is_operator && !is_one_of(kFunctions, name))
+          return refuse("got the function " + shown(part));
         if (!is_operator && !is_one_of(names, name)) result.is_fixed = false;
         if (is_operator && is_one_of(kPatterns, name)) result.has_pattern = true;
         break;

@@ -305,6 +305,9 @@ class FilterArgument(FilterCase):
             "nothing = 1",
             "year = 1 ORDER BY 1",
             "embedding IS NOT NULL",
+            "load_extension('x') IS NULL",
+            "\"hnsw_save\"('docs') IS NULL",
+            "year = (SELECT hnsw_save ('docs'))",
             b"\x00",
             7,
         ):
