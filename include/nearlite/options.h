@@ -163,7 +163,6 @@ struct IndexStats {
   // Of an index over a table of the user's (Content); else empty, 0 and true.
   std::string content_table = {};
   std::string content_rowid = {};
-  std::uint64_t content_rows = 0;  ///< rows of the table while it is not built, else 0
   bool is_built = true;            ///< false: rows that are not linked yet are scanned by searches
 };
 

@@ -162,7 +162,6 @@ Result<IndexStats> Index::Impl::stats() const {
     const auto& content = json["content"];
     stats.content_table = content.value("table", "");
     stats.content_rowid = content.value("rowid", "");
-    stats.content_rows = content.value("rows", std::uint64_t{0});
     stats.is_built = content.value("built", true);
   }
   for (const auto& one : json["indexes"]) {

@@ -30,10 +30,18 @@ Status check_there(api::Session& session, const Content& content) {
 
 // In the caller's transaction.
 Status Index::Impl::build_content(api::Watching& watching) {
+  NEARLITE_ASSIGN(const IndexStats before, stats());
+  {
+    NEARLITE_ASSIGN(
+        sqlite::Statement count,
+        session->prepare("SELECT count(*) FROM " + quote_identifier(before.content_table)));
+    sqlite::StatementUse use = count.use();
+    NEARLITE_TRY(api::callers_failure(use.step().status()));
+    watching.expect(static_cast<std::uint64_t>(use.column_int64(0)));
+  }
   for (;;) {
     NEARLITE_TRY(watching.check());
     NEARLITE_ASSIGN(const IndexStats now, stats());
-    watching.expect(now.content_rows);
     if (now.is_built) break;
     NEARLITE_ASSIGN(sqlite::Statement * build,
                     session->kept("INSERT INTO " + table + "(" + quote_identifier(name) +

@@ -192,15 +192,6 @@ Status ContentTable::scan(RowId first, const Visitor& visit) {
   });
 }
 
-Result<std::uint64_t> ContentTable::row_count() {
-  NEARLITE_TRY(ready());
-  NEARLITE_ASSIGN(Statement count,
-                  Statement::prepare(db_, "SELECT count(*) FROM " + quoted_table(), names_.table));
-  StatementUse use = count.use();
-  NEARLITE_ASSIGN(const bool row, use.step());
-  return row ? static_cast<std::uint64_t>(use.column_int64(0)) : std::uint64_t{0};
-}
-
 // Anybody may write to the log: what is no rowid says nothing about a row.
 Result<std::vector<RowId>> ContentTable::read_log() {
   std::vector<RowId> rows;

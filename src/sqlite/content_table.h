@@ -61,8 +61,6 @@ class ContentTable final : public Content {
   /// Visits rows from `first` on, at most `limit`, NULLs included, ascending. `visit` may write to
   /// other tables.
   Status scan_rows(RowId first, std::uint64_t limit, const std::function<Status(Row&)>& visit);
-  /// How many rows there are.
-  Result<std::uint64_t> row_count();
 
   Result<std::vector<RowId>> read_log();
   Status clear_log();

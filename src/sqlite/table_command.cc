@@ -122,12 +122,7 @@ Status add_content_stats(ContentTable& content, nlohmann::ordered_json& all) {
     NEARLITE_ASSIGN(const ContentState state, content.state());
     one["logged"] = state.changed.size();
     one["built"] = !state.unbuilt_from;
-    if (state.unbuilt_from) {
-      // Counting reads the whole table: only while it has to be read anyway.
-      NEARLITE_ASSIGN(const std::uint64_t rows, content.row_count());
-      one["rows"] = rows;
-      one["unbuilt_from"] = *state.unbuilt_from;
-    }
+    if (state.unbuilt_from) one["unbuilt_from"] = *state.unbuilt_from;
   }
   all["content"] = std::move(one);
   return {};
