@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/index_impl.h"
+#include "base/text.h"
 #include "base/try.h"
 
 namespace nearlite {
@@ -21,15 +22,6 @@ template <std::size_t N>
 int place_of(const std::array<const char*, N>& names, const std::string& name) {
   const auto found = std::find(names.begin(), names.end(), name);
   return found == names.end() ? -1 : static_cast<int>(found - names.begin());
-}
-
-std::string quote_text(std::string_view text) {
-  std::string quoted = "'";
-  for (const char c : text) {
-    if (c == '\'') quoted += '\'';
-    quoted += c;
-  }
-  return quoted += '\'';
 }
 
 Result<std::string> settings_sql(std::string_view name, const IndexOptions& options) {
@@ -46,7 +38,7 @@ Result<std::string> settings_sql(std::string_view name, const IndexOptions& opti
          ", tombstone_rebuild_pct=" + std::to_string(options.tombstone_rebuild_pct) +
          ", parallel_insert_threshold=" + std::to_string(options.parallel_insert_threshold);
   if (!options.path.empty()) {
-    sql += ", path=" + quote_text(options.path) + ", persist=" + quote_text(options.persist);
+    sql += ", path=" + quote_string(options.path) + ", persist=" + quote_string(options.persist);
   }
   return sql;
 }
@@ -86,9 +78,9 @@ Result<std::string> Index::Impl::create_over_sql(std::string_view name, const Co
                                                  const IndexOptions& options) {
   NEARLITE_ASSIGN(const std::string settings, settings_sql(name, options));
   std::string sql = "CREATE VIRTUAL TABLE " + quote_identifier(name) +
-                    " USING hnsw(content=" + quote_text(content.table);
-  if (!content.rowid.empty()) sql += ", content_rowid=" + quote_text(content.rowid);
-  sql += ", content_vector=" + quote_text(content.vector) + ", sync=" + quote_text(content.sync);
+                    " USING hnsw(content=" + quote_string(content.table);
+  if (!content.rowid.empty()) sql += ", content_rowid=" + quote_string(content.rowid);
+  sql += ", content_vector=" + quote_string(content.vector) + ", sync=" + quote_string(content.sync);
   // What is left out is told by the table.
   if (options.dim != 0) sql += ", dim=" + std::to_string(options.dim);
   if (options.metric != Metric::kCosine) {
