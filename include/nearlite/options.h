@@ -163,7 +163,7 @@ struct IndexStats {
   // Of an index over a table of the user's (Content); else empty, 0 and true.
   std::string content_table = {};
   std::string content_rowid = {};
-  bool is_built = true;            ///< false: rows that are not linked yet are scanned by searches
+  bool is_built = true;  ///< false: rows that are not linked yet are scanned by searches
 };
 
 }  // namespace v1

@@ -80,7 +80,8 @@ Result<std::string> Index::Impl::create_over_sql(std::string_view name, const Co
   std::string sql = "CREATE VIRTUAL TABLE " + quote_identifier(name) +
                     " USING hnsw(content=" + quote_string(content.table);
   if (!content.rowid.empty()) sql += ", content_rowid=" + quote_string(content.rowid);
-  sql += ", content_vector=" + quote_string(content.vector) + ", sync=" + quote_string(content.sync);
+  sql += ", content_vector=" + quote_string(content.vector);
+  sql += ", sync=" + quote_string(content.sync);
   // What is left out is told by the table.
   if (options.dim != 0) sql += ", dim=" + std::to_string(options.dim);
   if (options.metric != Metric::kCosine) {

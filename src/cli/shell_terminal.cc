@@ -5,11 +5,13 @@
 // is kept.
 #include <fmt/format.h>
 #include <histedit.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <clocale>
+#include <csignal>
 #include <cstdlib>
 #include <cwchar>
 #include <memory>
@@ -34,12 +36,34 @@ char* prompt(EditLine* /*editor*/) {
   return const_cast<char*>(current_prompt);  // libedit's type; it does not write
 }
 
+// Waits for a byte of the terminal; false after a signal, also one that came before the wait: it
+// may come while the editor writes the prompt. Signals are let in by ppoll() only, so none is
+// missed.
+bool wait_for_input() {
+  sigset_t ours;
+  sigset_t before;
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGINT);
+  sigaddset(&ours, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &ours, &before);
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  int found = -1;
+  if (is_interrupted()) {
+    errno = EINTR;
+  } else {
+    found = ppoll(&input, 1, nullptr, &before);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return found > 0;
+}
+
 // Reads a character of the terminal. libedit's own function goes on after a signal; ours ends the
 // line, so that Ctrl-C can begin a new one.
 int read_character(EditLine* /*editor*/, wchar_t* out) {
   char bytes[8];
   std::mbstate_t state{};
   for (std::size_t count = 0; count < sizeof bytes; ++count) {
+    if (!wait_for_input()) return -1;
     const ssize_t got = read(STDIN_FILENO, bytes + count, 1);
     if (got <= 0) return got == 0 ? 0 : -1;
     // A Ctrl-D typed before the editor listened reaches it as a zero byte.

@@ -222,6 +222,7 @@ class TerminalTest(CommandCase):
         terminal = Terminal(self)
         terminal.type("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
                       " SELECT count(*) FROM n;\n")  # fmt: skip
+        terminal.wait_for("\n")
         time.sleep(0.5)
         os.killpg(terminal.process.pid, signal.SIGINT)
         terminal.wait_for("error: interrupted")
@@ -234,10 +235,20 @@ class TerminalTest(CommandCase):
         terminal.wait_for("...> ")
         terminal.type("typed in vain")
         terminal.wait_for("vain")
+        # The terminal itself may have shown these words, before the editor reads: then Ctrl-C is a
+        # signal, which must begin a new line all the same.
         terminal.type("\x03")
         terminal.wait_for("nearlite> ")
         terminal.type("SELECT 'fresh ' || 'start';\n")
         terminal.wait_for("fresh start")
+
+    def test_interrupt_before_the_editor_reads(self):
+        terminal = Terminal(self)
+        for _ in range(40):
+            terminal.type("SELECT\n")
+            terminal.wait_for("...> ")
+            os.killpg(terminal.process.pid, signal.SIGINT)
+            terminal.wait_for("nearlite> ")
 
     def test_end_of_input(self):
         terminal = Terminal(self)
