@@ -70,6 +70,8 @@ class Connection {
 Status register_index_module(Connection& connection);
 Status register_knn_module(Connection& connection, const std::string& module_name,
                            const std::string& table_name);
+/// libSQL's vector_top_k, where no module of that name is known yet.
+Status register_top_k_module(Connection& connection);
 Status register_index_functions(Connection& connection);
 Status register_nearest_module(Connection& connection);
 
