@@ -28,6 +28,15 @@ void Connection::remove(const Table& table) noexcept {
   if (found != tables_.end()) tables_.erase(found);
 }
 
+Status Connection::register_guard() {
+  return transaction_guard_.register_module({shared_from_this(), &transaction_guard_});
+}
+
+Status Connection::enlist(std::shared_ptr<Table> table) {
+  if (!transaction_guard_.is_registered()) NEARLITE_TRY(register_guard());
+  return transaction_guard_.enlist(std::move(table));
+}
+
 // Every table of the module in every attached database, as the schema tells.
 Result<std::vector<Connection::Name>> Connection::list_names() {
   NEARLITE_ASSIGN(const std::vector<std::string> schemas, list_schemas(db_));

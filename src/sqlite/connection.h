@@ -22,9 +22,11 @@ namespace nearlite::sqlite {
 
 class Table;
 
-class Connection {
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit Connection(sqlite3* db) : db_(db), transaction_guard_(db), settings_(db) {}
+  /// `guard_name`: of the table behind transaction_guard.h.
+  Connection(sqlite3* db, const char* guard_name)
+      : db_(db), transaction_guard_(db, guard_name), settings_(db) {}
 
   [[nodiscard]] sqlite3* db() const noexcept { return db_; }
 
@@ -35,7 +37,10 @@ class Connection {
   /// back, or the same statement would not give the same uuid.
   void add(std::shared_ptr<Table> table);
   void remove(const Table& table) noexcept;
-  [[nodiscard]] TransactionGuard& transaction_guard() noexcept { return transaction_guard_; }
+  /// Keeps a dropped table in its transaction; see TransactionGuard::enlist().
+  Status enlist(std::shared_ptr<Table> table);
+  /// Makes the table behind enlist(), which would be made when first needed.
+  Status register_guard();
   [[nodiscard]] Settings& settings() noexcept { return settings_; }
 
   /// Finds the table called `name` ("docs", "main.docs"), connecting it when it has not been used
@@ -68,6 +73,8 @@ class Connection {
 
 /// The modules and functions of other files, registered by extension.cc.
 Status register_index_module(Connection& connection);
+/// USING vec0(…). The module keeps `connection` alive.
+Status register_vec0_module(std::shared_ptr<Connection> connection);
 Status register_knn_module(Connection& connection, const std::string& module_name,
                            const std::string& table_name);
 /// libSQL's vector_top_k, where no module of that name is known yet.

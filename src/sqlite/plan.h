@@ -25,17 +25,6 @@ namespace nearlite::sqlite {
 inline constexpr int kPlanScan = 0;
 inline constexpr int kPlanSearch = 1;
 
-/// Hidden columns follow the declared ones in this order; the last is there with external content.
-enum HiddenColumn : int {
-  kDistance = 0,
-  kK = 1,
-  kEfSearch = 2,
-  kExact = 3,
-  kFilter = 4,
-  kCommand = 5,
-  kTouched = 6
-};
-
 struct PlanTerm {
   char kind = 0;
   int column = 0;
@@ -46,8 +35,8 @@ struct PlanTerm {
 /// What EXPLAIN QUERY PLAN shows behind the terms, which decode_plan() does not read.
 inline constexpr char kPlanComment = '#';
 
-/// Chooses a plan for a table with these options.
-Status choose_plan(const TableOptions& options, sqlite3_index_info* info);
+/// Chooses a plan for the table `table` with these options.
+Status choose_plan(std::string_view table, const TableOptions& options, sqlite3_index_info* info);
 
 /// Reads idxStr back. It was written by choose_plan() of this process; damage is kInternal.
 Result<std::vector<PlanTerm>> decode_plan(const char* text);

@@ -113,6 +113,44 @@ std::string_view name_of(ValueType type) noexcept {
   return "unknown";
 }
 
+std::string_view name_of(HiddenColumn column) noexcept {
+  switch (column) {
+    case HiddenColumn::kDistance: return "distance";
+    case HiddenColumn::kK: return "k";
+    case HiddenColumn::kEfSearch: return "ef_search";
+    case HiddenColumn::kExact: return "exact";
+    case HiddenColumn::kFilter: return "filter";
+    case HiddenColumn::kTouched: return "touched_row";
+    case HiddenColumn::kCommand: break;
+  }
+  return "";
+}
+
+std::vector<HiddenColumn> hidden_columns(std::string_view table, const TableOptions& options) {
+  if (options.front == Front::kHnsw) {
+    std::vector<HiddenColumn> columns{HiddenColumn::kDistance, HiddenColumn::kK,
+                                      HiddenColumn::kEfSearch, HiddenColumn::kExact,
+                                      HiddenColumn::kFilter,   HiddenColumn::kCommand};
+    if (options.content) columns.push_back(HiddenColumn::kTouched);
+    return columns;
+  }
+  // Whoever calls a column like the table does without commands.
+  const bool is_taken =
+      std::any_of(options.columns.begin(), options.columns.end(),
+                  [&](const Column& column) { return equals_ignoring_case(column.name, table); });
+  std::vector<HiddenColumn> columns{HiddenColumn::kDistance, HiddenColumn::kK};
+  if (!is_taken) columns.push_back(HiddenColumn::kCommand);
+  return columns;
+}
+
+void drop_own_settings(std::string_view option, TableOptions& options) {
+  const std::string name = canonical_option(option);
+  for (VectorColumn& column : options.vectors) {
+    if (name == "ef_search") column.ef_search = 0;
+    if (name == "ef_construction") column.ef_construction = 0;
+  }
+}
+
 std::string canonical_option(std::string_view name) {
   std::string text = to_lower(name);
   if (text == "ef") text = "ef_construction";
