@@ -2,12 +2,9 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/vec0_value.h"
 
 namespace nearlite::sqlite {
-
-namespace {
-constexpr sqlite3_int64 kVec0KMax = 4096;
-}  // namespace
 
 // Columns of both statements: rowid, the node of each vector column, then the other columns in
 // order.
@@ -65,22 +62,12 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   return stream_.open(table_, vector_index, query, std::move(arguments));
 }
 
-// sqlite-vec takes whatever SQLite makes a whole number of, up to its limit.
 Status Cursor::take_k(sqlite3_value* value, SearchStream::Arguments& arguments) const {
   if (table_->options().front == Front::kHnsw) {
     arguments.k = value;
     return {};
   }
-  const sqlite3_int64 k = sqlite3_value_int64(value);
-  if (k < 0) {
-    return {Code::kInvalidArgument, "k value in knn queries must be greater than or equal to 0."};
-  }
-  if (k > kVec0KMax) {
-    return {Code::kInvalidArgument, "k value in knn query too large, provided " +
-                                        std::to_string(k) + " and the limit is " +
-                                        std::to_string(kVec0KMax)};
-  }
-  arguments.count = static_cast<std::size_t>(k);
+  NEARLITE_ASSIGN(arguments.count, read_vec0_k(value));
   return {};
 }
 

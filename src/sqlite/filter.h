@@ -14,6 +14,9 @@
 
 namespace nearlite::sqlite {
 
+/// Writes the values of an IN list (sqlite3_vtab_in) behind `text`: " IN (1, 'a')".
+Status append_list(sqlite3_value* list, std::string& text);
+
 /// A WHERE clause in the making: text and the values to bind, in order.
 class Filter {
  public:
@@ -37,7 +40,6 @@ class Filter {
 
  private:
   class NodePredicate;
-  Status add_list(sqlite3_value* list);
   Result<std::string> key() const;
 
   Table& table_;

@@ -15,8 +15,8 @@ constexpr std::string_view kEmptied = "empty";
 
 constexpr std::array<std::string_view, 4> kPlainKinds{"chunks", "rowids", "info", "auxiliary"};
 constexpr std::array<std::string_view, 8> kNumberedKinds{
-    "vector_chunks",   "rescore_chunks", "rescore_vectors", "vectors",
-    "diskann_nodes",   "diskann_buffer", "metadatachunks",  "metadatatext"};
+    "vector_chunks", "rescore_chunks", "rescore_vectors", "vectors",
+    "diskann_nodes", "diskann_buffer", "metadatachunks",  "metadatatext"};
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -82,7 +82,8 @@ Status find_vectors(Finder& finder, const std::string& table, std::size_t column
     layout.vectors.push_back(place.vectors);
     break;
   }
-  if (layout.vectors.size() == column) return missing(table, numbered_kind("vector_chunks", column));
+  if (layout.vectors.size() == column)
+    return missing(table, numbered_kind("vector_chunks", column));
   for (const std::string_view kind : kNumberedKinds) {
     if (kind.starts_with("metadata")) continue;
     NEARLITE_ASSIGN(const bool here, finder.has(numbered_kind(kind, column)));
@@ -95,6 +96,10 @@ Status find_vectors(Finder& finder, const std::string& table, std::size_t column
 
 std::string numbered_kind(std::string_view kind, std::size_t number) {
   return std::string(kind) + (number < 10 ? "0" : "") + std::to_string(number);
+}
+
+std::string emptied_kind(std::size_t number) {
+  return std::string(kEmptied) + std::to_string(number);
 }
 
 std::string legacy_name(std::string_view schema, std::string_view table, std::string_view kind) {
@@ -145,11 +150,30 @@ Result<std::vector<std::string>> find_emptied(sqlite3* db, const std::string& sc
   NEARLITE_ASSIGN(Finder finder, Finder::open(db, schema, table));
   std::vector<std::string> kinds;
   for (;;) {
-    std::string kind = std::string(kEmptied) + std::to_string(kinds.size() + 1);
+    std::string kind = emptied_kind(kinds.size() + 1);
     NEARLITE_ASSIGN(const bool here, finder.has(kind));
     if (!here) return kinds;
     kinds.push_back(std::move(kind));
   }
+}
+
+Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table) {
+  NEARLITE_ASSIGN(const auto kinds, find_emptied(db, schema, table));
+  for (const std::string& kind : kinds)
+    NEARLITE_TRY(execute(db, "DROP TABLE " + legacy_name(schema, table, kind), table));
+  return {};
+}
+
+Status rename_emptied(sqlite3* db, const std::string& schema, const std::string& table,
+                      const std::string& new_table) {
+  NEARLITE_ASSIGN(const auto kinds, find_emptied(db, schema, table));
+  for (const std::string& kind : kinds) {
+    NEARLITE_TRY(execute(db,
+                         "ALTER TABLE " + legacy_name(schema, table, kind) + " RENAME TO " +
+                             quote_identifier(new_table + "_" + kind),
+                         table));
+  }
+  return {};
 }
 
 bool is_legacy_kind(std::string_view name) noexcept {

@@ -4,15 +4,16 @@
 //   <t>_chunks(chunk_id, size, validity, rowids)    `size` places: which are taken, by whom;
 //                                                   with partition keys also partition00 …
 //   <t>_vector_chunksNN(rowid, vectors)             rowid = chunk_id; `size` vectors in one blob
-//   <t>_rescore_vectorsNN, <t>_vectorsNN(rowid, vector)   a row for each vector, where the column is
+//   <t>_rescore_vectorsNN, <t>_vectorsNN(rowid, vector)   a row for each vector, where the column
+//   is
 //                                                   INDEXED BY rescore or diskann (v0.1.10)
 //   <t>_metadatachunksNN(rowid, data)               8 bytes a number, 16 a text, one bit a boolean
 //   <t>_metadatatextNN(rowid, data)                 texts of more than 12 bytes, by row
 //   <t>_auxiliary(rowid, value00 …)                 by row
 //   <t>_info(key, value)                            since v0.1.6: the version
 //
-// Numbers are little-endian, bits lowest first. `rowid` is a column of the chunk tables, which hides
-// the true rowid, and is not always the same.
+// Numbers are little-endian, bits lowest first. `rowid` is a column of the chunk tables, which
+// hides the true rowid, and is not always the same.
 #pragma once
 
 #include <cstdint>
@@ -47,9 +48,14 @@ Result<bool> has_legacy_tables(sqlite3* db, const std::string& schema, const std
 Result<LegacyLayout> find_legacy_layout(sqlite3* db, const std::string& schema,
                                         const std::string& table, const TableOptions& options);
 
-/// What is left of them after an upgrade: `<t>_empty1` and so on.
+/// "empty1": what is left of them after an upgrade.
+[[nodiscard]] std::string emptied_kind(std::size_t number);
+/// Those there are.
 Result<std::vector<std::string>> find_emptied(sqlite3* db, const std::string& schema,
                                               const std::string& table);
+Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table);
+Status rename_emptied(sqlite3* db, const std::string& schema, const std::string& table,
+                      const std::string& new_table);
 
 /// For xShadowName: is `name` the kind of a table of sqlite-vec's, or of an emptied one?
 [[nodiscard]] bool is_legacy_kind(std::string_view name) noexcept;

@@ -121,21 +121,22 @@ void LegacyReader::drop_statements() noexcept {
   }
 }
 
+bool LegacyReader::needs_chunks() const {
+  return std::any_of(layout_.vectors.begin(), layout_.vectors.end(),
+                     [](LegacyVectors place) { return place != LegacyVectors::kGraph; }) ||
+         std::any_of(options_.columns.begin(), options_.columns.end(), [](const Column& column) {
+           return column.kind == ColumnKind::kMetadata || column.kind == ColumnKind::kPartition;
+         });
+}
+
 Status LegacyReader::take_row(const StatementUse& use, LegacyRow& row) {
   row = LegacyRow();
   row.rowid = use.column_int64(0);
   take_value(use, 1, row.key);
-  const bool has_key = std::any_of(options_.columns.begin(), options_.columns.end(), [](auto& c) {
-    return c.kind == ColumnKind::kKey;
-  });
+  const bool has_key = std::any_of(options_.columns.begin(), options_.columns.end(),
+                                   [](auto& c) { return c.kind == ColumnKind::kKey; });
   if (has_key && row.key.type != SQLITE_TEXT) return damaged_row(row, "its key is no text");
-  const bool needs_chunk =
-      std::count(layout_.vectors.begin(), layout_.vectors.end(), LegacyVectors::kGraph) !=
-          static_cast<std::ptrdiff_t>(layout_.vectors.size()) ||
-      std::any_of(options_.columns.begin(), options_.columns.end(), [](const Column& c) {
-        return c.kind == ColumnKind::kMetadata || c.kind == ColumnKind::kPartition;
-      });
-  if (use.column_type(2) == SQLITE_NULL && !needs_chunk) return {};
+  if (use.column_type(2) == SQLITE_NULL && !needs_chunks()) return {};
   if (use.column_type(2) != SQLITE_INTEGER || use.column_type(3) != SQLITE_INTEGER)
     return damaged_row(row, "it has no place in a chunk");
   row.chunk = use.column_int64(2);
@@ -214,11 +215,11 @@ Status LegacyReader::chunk_bytes(Cached& cached, const std::string& kind, const 
   if (cached.chunk == chunk.id && cached.bytes.size() == expected) return {};
   cached.chunk.reset();
   if (!cached.statement) {
-    NEARLITE_ASSIGN(cached.statement,
-                    Statement::prepare(db_,
-                                       std::string("SELECT ") + column + " FROM " + name(kind) +
-                                           " WHERE rowid = ?1",
-                                       table_ + "_" + kind));
+    NEARLITE_ASSIGN(
+        cached.statement,
+        Statement::prepare(
+            db_, std::string("SELECT ") + column + " FROM " + name(kind) + " WHERE rowid = ?1",
+            table_ + "_" + kind));
   }
   StatementUse use = cached.statement.use();
   NEARLITE_ASSIGN(const bool found, use.bind(1, chunk.id).step());
@@ -249,10 +250,10 @@ Status LegacyReader::by_rowid(Statement& statement, const std::string& kind,
                               const std::string& column, const LegacyRow& row, LegacyValue& out,
                               bool& found) {
   if (!statement) {
-    NEARLITE_ASSIGN(statement,
-                    Statement::prepare(
-                        db_, "SELECT " + column + " FROM " + name(kind) + " WHERE rowid = ?1",
-                        table_ + "_" + kind));
+    NEARLITE_ASSIGN(
+        statement,
+        Statement::prepare(db_, "SELECT " + column + " FROM " + name(kind) + " WHERE rowid = ?1",
+                           table_ + "_" + kind));
   }
   StatementUse use = statement.use();
   NEARLITE_ASSIGN(found, use.bind(1, row.rowid).step());
@@ -285,11 +286,11 @@ Status LegacyReader::vector(const LegacyRow& row, std::size_t vector_index, std:
 Status LegacyReader::partition(const LegacyRow& row, std::size_t number, LegacyValue& out) {
   Statement& statement = partitions_[number];
   if (!statement) {
-    NEARLITE_ASSIGN(statement, Statement::prepare(db_,
-                                                  "SELECT " + numbered_kind("partition", number) +
-                                                      " FROM " + chunks_name() +
-                                                      " WHERE chunk_id = ?1",
-                                                  table_ + "_chunks"));
+    NEARLITE_ASSIGN(statement,
+                    Statement::prepare(db_,
+                                       "SELECT " + numbered_kind("partition", number) + " FROM " +
+                                           chunks_name() + " WHERE chunk_id = ?1",
+                                       table_ + "_chunks"));
   }
   StatementUse use = statement.use();
   NEARLITE_ASSIGN(const bool found, use.bind(1, row.chunk.value_or(0)).step());

@@ -32,8 +32,8 @@ struct LegacyValue {
 /// A row and where the rest of it is.
 struct LegacyRow {
   RowId rowid = 0;
-  LegacyValue key;                     ///< the text key, where the table has one
-  std::optional<std::int64_t> chunk;   ///< none: only possible where nothing lies in chunks
+  LegacyValue key;                    ///< the text key, where the table has one
+  std::optional<std::int64_t> chunk;  ///< none: only possible where nothing lies in chunks
   std::int64_t offset = 0;
 };
 
@@ -64,6 +64,8 @@ class LegacyReader {
   /// The row of this id; false when there is none.
   Result<bool> find(RowId rowid, LegacyRow& row);
   Result<std::int64_t> count_rows();
+  /// Whether every row must have a place in a chunk.
+  [[nodiscard]] bool needs_chunks() const;
 
   /// A column's value; vectors are blobs. `column` counts as TableOptions::columns does.
   Status value(const LegacyRow& row, std::size_t column, LegacyValue& out);
@@ -111,9 +113,9 @@ class LegacyReader {
   std::optional<LegacyChunk> chunk_;
   Statement find_;
   Statement load_;
-  std::vector<Cached> vectors_;       // of each vector column
-  std::vector<Cached> metadata_;      // of each metadata column
-  std::vector<Statement> texts_;      // the same
+  std::vector<Cached> vectors_;   // of each vector column
+  std::vector<Cached> metadata_;  // of each metadata column
+  std::vector<Statement> texts_;  // the same
   std::vector<Statement> partitions_;
   std::vector<Statement> auxiliary_;
 };

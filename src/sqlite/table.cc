@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/legacy_layout.h"
 #include "storage/side_file.h"
 
 namespace nearlite::sqlite {
@@ -399,6 +400,7 @@ Status Table::rename(const std::string& new_name) {
     NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name, blocks()));
   }
   NEARLITE_TRY(rename_config_table(db_, schema_, name_, new_name));
+  if (options_.front == Front::kVec0) NEARLITE_TRY(rename_emptied(db_, schema_, name_, new_name));
   NEARLITE_TRY(execute(
       db_, "ALTER TABLE " + rows_name() + " RENAME TO " + quote_identifier(new_name + "_rows"),
       name_));
@@ -427,6 +429,7 @@ Status Table::destroy() {
       NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i), blocks()));
     }
     NEARLITE_TRY(drop_config_table(db_, schema_, name_));
+    if (options_.front == Front::kVec0) NEARLITE_TRY(drop_emptied(db_, schema_, name_));
     return execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_);
   };
   if (Status status = drop(); !status.ok()) {

@@ -1,0 +1,78 @@
+// A table of vec0 that sqlite-vec made: read as it stands, moved into ours by the command
+// 'upgrade'.
+//
+// It takes the place of Table behind a sqlite3_vtab until then. Threads: those of the connection,
+// one at a time.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nearlite/status.h"
+#include "sqlite/legacy_layout.h"
+#include "sqlite/legacy_reader.h"
+#include "sqlite/table.h"
+#include "sqlite/table_options.h"
+
+namespace nearlite::sqlite {
+
+class LegacyTable {
+ public:
+  /// CONNECT, where has_legacy_tables(). A table whose shadow tables are not as they must be can
+  /// still be dropped; ready() says what is wrong.
+  static Result<std::shared_ptr<LegacyTable>> open(Connection& connection, std::string schema,
+                                                   std::string name, TableOptions options,
+                                                   std::span<const char* const> arguments);
+
+  [[nodiscard]] sqlite3* db() const noexcept { return db_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const TableOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const LegacyLayout& layout() const noexcept { return layout_; }
+  [[nodiscard]] const std::vector<HiddenColumn>& hidden() const noexcept { return hidden_; }
+  [[nodiscard]] const Status& ready() const noexcept { return broken_; }
+  [[nodiscard]] LegacyReader make_reader() const {
+    return {db_, schema_, name_, options_, layout_};
+  }
+
+  // An upgrade needs all cursors closed.
+  void cursor_opened() noexcept { ++cursor_count_; }
+  void cursor_closed() noexcept { --cursor_count_; }
+
+  Status destroy();
+  Status rename(const std::string& new_name);
+  /// What is wrong with the rows, `limit` of it at most.
+  Result<std::vector<std::string>> check(std::size_t limit);
+
+  /// What a write means: `command` when it is one, else empty.
+  Status refuse_write() const;
+  /// A command. 'upgrade' gives the table that stands for it from now on; a failure leaves
+  /// everything as it was, or makes sync() fail until it is rolled back.
+  Result<std::shared_ptr<Table>> command(std::string_view name);
+  /// xSync.
+  Status sync();
+
+ private:
+  LegacyTable(Connection& connection, std::string schema, std::string name, TableOptions options);
+  Result<std::shared_ptr<Table>> upgrade();
+  Status check_rows(LegacyReader& reader, std::size_t limit, std::vector<std::string>& problems);
+  Status check_row(LegacyReader& reader, const LegacyRow& row);
+  Status move_rows(Table& table);
+  Status put_aside();
+
+  Connection& connection_;
+  sqlite3* db_;
+  std::string schema_;
+  std::string name_;
+  TableOptions options_;
+  std::vector<HiddenColumn> hidden_;
+  std::vector<std::string> arguments_;
+  LegacyLayout layout_;
+  Status broken_;
+  int cursor_count_ = 0;
+  bool is_half_moved_ = false;
+};
+
+}  // namespace nearlite::sqlite
