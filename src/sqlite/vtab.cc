@@ -59,8 +59,8 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
     if (column.kind != ColumnKind::kVector && column.kind != ColumnKind::kAuxiliary) {
       text += " " + std::string(name_of(column.type));
     }
-    const bool is_named = column.kind == ColumnKind::kRowid && column.name != "rowid";
-    if (is_named || column.kind == ColumnKind::kKey) text += " PRIMARY KEY NOT NULL";
+    const bool is_key = column.kind == ColumnKind::kRowid || column.kind == ColumnKind::kKey;
+    if (is_key && column.is_required) text += " PRIMARY KEY NOT NULL";
     text += ", ";
   }
   std::string separator;
