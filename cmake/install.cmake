@@ -1,6 +1,6 @@
-# `cmake --install`: the extension, its twin for sqlite-vec's users, the command with its manual page and completions, the static
-# library with its headers, the shared library of the C interface, and the descriptions consumers
-# look for (nearlite-config.cmake, nearlite.pc, nearlite_c.pc).
+# `cmake --install`: the extension and its twin for users of sqlite-vec, the command with its manual
+# page and completions, the static library with its headers, the shared library of the C interface,
+# and the descriptions consumers look for (nearlite-config.cmake, nearlite.pc, nearlite_c.pc).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -82,7 +82,12 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
     view.live_count -= write_->dead.size();
     view.cache = write_->cache;
     view.quantizer = write_->quantizer;
-  } else {
+  }
+  if (options_.exact_up_to > 0 && view.live_count <= options_.exact_up_to) {
+    report_.path = SearchPath::kExact;
+    return search_exact(request);
+  }
+  if (!own) {
     NEARLITE_ASSIGN(view.cache, acquire(at));
     if (view.cache) view.quantizer = view.cache->quantizer();
   }
@@ -90,10 +95,6 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   if (view.live_count == 0 && !content_) {
     report_.path = SearchPath::kGraph;
     return std::vector<Hit>();
-  }
-  if (view.live_count <= options_.exact_up_to) {
-    report_.path = SearchPath::kExact;
-    return search_exact(request);
   }
   if (view.cache && view.quantizer) {
     report_.path = SearchPath::kGraph;

@@ -52,6 +52,15 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
           arguments.distance_bound = sqlite3_value_double(values[i]);
         }
         break;
+      case 'b':
+        if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
+          const double bound = sqlite3_value_double(values[i]);
+          const bool is_open = term.op == SQLITE_INDEX_CONSTRAINT_GT;
+          auto& beyond = arguments.beyond;
+          if (!beyond || bound > beyond->distance) beyond = {bound, false};
+          if (bound == beyond->distance) beyond->is_open = beyond->is_open || is_open;
+        }
+        break;
       case 'w': NEARLITE_TRY(rows.add_text(values[i])); break;
       default: NEARLITE_TRY(rows.add(term, values[i]));
     }

@@ -129,6 +129,8 @@ class Planner {
     if (which == HiddenColumn::kDistance) {
       if (usable && (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE))
         add(i, 'u', 0, false);
+      if (usable && (op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE))
+        add(i, 'b', 0, false);
       return;
     }
     const bool is_argument = which == HiddenColumn::kK || which == HiddenColumn::kEfSearch ||

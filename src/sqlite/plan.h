@@ -7,6 +7,7 @@
 // kinds: v query vector of vector column `column`        k, e, x  hidden columns k, ef_search,
 // exact
 //        l, o limit and offset (hints, SQLite applies them too)  u upper bound of distance (a hint)
+//        b lower bound of distance: k counts rows beyond it
 //        w a condition as text (hidden column filter)
 //        r rowid <operator> value     f column <operator> value   R, F the same with an IN list
 // idxNum is kSearch or kScan. Every other constraint is left to SQLite.

@@ -1,6 +1,7 @@
 #include "sqlite/search_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
@@ -60,7 +61,12 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   }
   NEARLITE_TRY(table_->parse_vector(vector_index, VectorUse::kQuery, query, query_));
   request_.query = query_;
-  request_.lazy_distances = !arguments_.distance_bound;
+  request_.lazy_distances = !arguments_.distance_bound && !arguments_.beyond;
+  if (arguments_.beyond && has_k_) {
+    left_ = std::exchange(request_.k, 0);
+    has_k_ = false;
+    finished_ = *left_ == 0;
+  }
   if (arguments_.allowed) request_.allowed = arguments_.allowed.get();
   if (arguments_.allowed_rows) request_.allowed_rows = &*arguments_.allowed_rows;
   batch_size_ =
@@ -113,8 +119,23 @@ Status SearchStream::fill() {
     const std::size_t due = target - std::min(target, emitted_.size());
     if (!finished_ && batch_.size() > due) batch_.resize(due);
     for (const Hit& hit : batch_) emitted_.insert(hit.rowid);
+    keep_beyond();
   }
   return {};
+}
+
+void SearchStream::keep_beyond() {
+  if (!arguments_.beyond) return;
+  const LowerBound& bound = *arguments_.beyond;
+  std::erase_if(batch_, [&](const Hit& hit) {
+    return hit.distance < bound.distance || (bound.is_open && hit.distance == bound.distance);
+  });
+  if (!left_) return;
+  if (batch_.size() >= *left_) {
+    batch_.resize(*left_);
+    finished_ = true;
+  }
+  *left_ -= batch_.size();
 }
 
 Result<double> SearchStream::distance() {

@@ -15,6 +15,11 @@ namespace nearlite::sqlite {
 
 class SearchStream {
  public:
+  /// Rows nearer than this are passed over, and with is_open those at it, too.
+  struct LowerBound {
+    double distance = 0;
+    bool is_open = false;
+  };
   /// Checks the arguments (null where not given) and runs the first batch. k: >= 0; ef_search: 1 to
   /// kEfMax.
   struct Arguments {
@@ -26,6 +31,7 @@ class SearchStream {
     bool is_exact_default = false;                   // where exact is not given
     std::int64_t limit_hint = -1;                    // rows the query will take at most
     std::optional<double> distance_bound;            // rows further away than this do not matter
+    std::optional<LowerBound> beyond;                // k counts rows beyond it
     std::shared_ptr<const NodeSet> allowed;          // null: all
     std::optional<std::vector<RowId>> allowed_rows;  // external content
   };
@@ -41,6 +47,7 @@ class SearchStream {
 
  private:
   Status fill();
+  void keep_beyond();
   Result<std::size_t> plan_batch();
   Status read_arguments(const Arguments& arguments);
 
@@ -50,6 +57,7 @@ class SearchStream {
   Arguments arguments_;
   SearchRequest request_;
   bool has_k_ = false;
+  std::optional<std::size_t> left_;  // of k, where a lower bound makes the search a stream
   bool finished_ = false;
   std::size_t batch_size_ = 0;
   std::unordered_set<RowId> emitted_;

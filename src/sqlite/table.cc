@@ -407,7 +407,7 @@ Status Table::rename(const std::string& new_name) {
   former_names_.push_back(name_);
   set_name(new_name);
   NEARLITE_TRY(finish_rename_content());
-  return connection_.register_knn(new_name);
+  return options_.front == Front::kHnsw ? connection_.register_knn(new_name) : Status();
 }
 
 void Table::retire() noexcept {

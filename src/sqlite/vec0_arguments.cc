@@ -247,6 +247,7 @@ Status Parser::parse_key(const Tokens& tokens) {
   }
   const bool is_text = *type == ValueType::kText;
   key_ = Column{is_text ? ColumnKind::kKey : ColumnKind::kRowid, tokens[0].text, *type};
+  key_->is_required = true;
   return {};
 }
 

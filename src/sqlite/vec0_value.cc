@@ -25,7 +25,7 @@ Status read_text(std::string_view text, std::vector<float>& out) {
   }
   const std::size_t next = text.find_first_not_of(" \t\r\n", begin + 1);
   if (next == std::string_view::npos || text[next] == ']') return zero_length();
-  const Status status = parse_vector_text(text, 0, out);
+  const Status status = parse_vector_text(text, 0, out, NumberStyle::kC);
   if (status.code() != Code::kInvalidArgument) return status;
   return phrase("JSON parsing error: " + status.message());
 }

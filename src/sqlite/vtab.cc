@@ -67,8 +67,10 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
     if (column.kind != ColumnKind::kVector && column.kind != ColumnKind::kAuxiliary) {
       text += " " + std::string(name_of(column.type));
     }
-    const bool is_named = column.kind == ColumnKind::kRowid && column.name != "rowid";
-    if (is_named || column.kind == ColumnKind::kKey) text += " PRIMARY KEY NOT NULL";
+    // A key that is text must not be declared as one: SQLite would make an index for it in its
+    // memory, with some other table's root page.
+    if (column.kind == ColumnKind::kRowid && column.is_required) text += " PRIMARY KEY";
+    if (column.kind == ColumnKind::kRowid || column.kind == ColumnKind::kKey) text += " NOT NULL";
     text += ", ";
   }
   std::string separator;
