@@ -22,16 +22,30 @@ struct LegacyCursor::Query {
   const VectorColumn* column = nullptr;
   std::vector<float> vector;
   std::optional<std::size_t> k;
+  std::vector<SearchStream::LowerBound> beyond;  // all of them hold
 };
 
 LegacyCursor::LegacyCursor(std::shared_ptr<LegacyTable> table)
-    : table_(std::move(table)), reader_(table_->make_reader()) {
-  table_->cursor_opened();
+    : table_(std::move(table)), reader_(table_->make_reader()) {}
+
+LegacyCursor::~LegacyCursor() {
+  if (is_reading_) table_->reading_ends();
 }
 
-LegacyCursor::~LegacyCursor() { table_->cursor_closed(); }
+// Tells the table whether we stand at a row.
+Status LegacyCursor::note(Status status) noexcept {
+  const bool is_reading = status.ok() && !at_end();
+  if (is_reading && !is_reading_) table_->reading_begins();
+  if (!is_reading && is_reading_) table_->reading_ends();
+  is_reading_ = is_reading;
+  return status;
+}
 
 Status LegacyCursor::filter(int plan, const char* terms, std::span<sqlite3_value*> values) {
+  return note(begin(plan, terms, values));
+}
+
+Status LegacyCursor::begin(int plan, const char* terms, std::span<sqlite3_value*> values) {
   scan_use_.reset();
   scan_end_ = true;
   searching_ = plan == kPlanSearch;
@@ -59,6 +73,12 @@ Status LegacyCursor::filter(int plan, const char* terms, std::span<sqlite3_value
         NEARLITE_ASSIGN(query.k, read_vec0_k(values[i]));
         break;
       }
+      case 'b':
+        if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
+          query.beyond.push_back(
+              {sqlite3_value_double(values[i]), term.op == SQLITE_INDEX_CONSTRAINT_GT});
+        }
+        break;
       case 'r':
       case 'R':
       case 'f':
@@ -197,6 +217,9 @@ Status LegacyCursor::compare(const Query& query, RowId rowid, const std::byte* v
                                        decoded_.size());
   // sqlite-vec takes vectors with NaN or infinity in them; they are the last.
   if (std::isnan(distance)) distance = std::numeric_limits<double>::infinity();
+  for (const SearchStream::LowerBound& bound : query.beyond) {
+    if (distance < bound.distance || (bound.is_open && distance == bound.distance)) return {};
+  }
   const Hit hit{distance, rowid};
   if (query.k && hits_.size() == *query.k) {
     if (!is_before(hit, hits_.front())) return {};
@@ -218,9 +241,9 @@ Status LegacyCursor::settle() {
 }
 
 Status LegacyCursor::next() {
-  if (!searching_) return step_scan();
+  if (!searching_) return note(step_scan());
   ++at_;
-  return settle();
+  return note(settle());
 }
 
 bool LegacyCursor::at_end() const noexcept { return searching_ ? at_ >= hits_.size() : scan_end_; }

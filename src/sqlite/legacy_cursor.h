@@ -33,6 +33,8 @@ class LegacyCursor final : public RowSource {
   };
 
   static bool is_before(const Hit& a, const Hit& b) noexcept;
+  Status begin(int plan, const char* terms, std::span<sqlite3_value*> values);
+  Status note(Status status) noexcept;
   Status add_term(const PlanTerm& term, sqlite3_value* value);
   Status open_scan();
   Status step_scan();
@@ -47,6 +49,7 @@ class LegacyCursor final : public RowSource {
   LegacyReader reader_;
   LegacyRow row_;
   bool searching_ = false;
+  bool is_reading_ = false;  // the table knows
 
   // What the plan asks for: of <t>_rowids, of the chunks' partition keys, and of single rows. A
   // search that begins with rows asks the partition keys of these, too.

@@ -61,23 +61,24 @@ Status LegacyTable::rename(const std::string& new_name) {
   return {};
 }
 
-Status LegacyTable::refuse_write() const {
-  return {Code::kReadOnly,
-          "nearlite: " + name_ +
-              ": sqlite-vec made this table; it can be written after INSERT INTO " +
-              quote_identifier(name_) + "(" + quote_identifier(name_) + ") VALUES('upgrade')"};
+Status LegacyTable::ready() const {
+  if (!is_moved_) return broken_;
+  return Status::from_sqlite(Code::kBusy, SQLITE_LOCKED,
+                             "nearlite: " + name_ + ": this very statement has upgraded it");
 }
 
-Result<std::shared_ptr<Table>> LegacyTable::command(std::string_view name) {
-  if (name == "upgrade") return upgrade();
+Status LegacyTable::command(std::string_view name) {
   if (name != "integrity-check") {
-    return Status(Code::kReadOnly, "nearlite: " + name_ + ": sqlite-vec made this table; before " +
-                                       "'upgrade' the only other command is 'integrity-check'");
+    return {Code::kInvalidArgument,
+            "nearlite: " + name_ +
+                ": sqlite-vec made this table; before 'upgrade' there is only "
+                "'integrity-check', got " +
+                shown(name)};
   }
   NEARLITE_ASSIGN(const auto problems, check(kProblemsMax));
-  if (problems.empty()) return std::shared_ptr<Table>();
-  return Status(Code::kCorruption, "nearlite: " + name_ + ": " + std::to_string(problems.size()) +
-                                       " problem(s); the first: " + problems.front());
+  if (problems.empty()) return {};
+  return {Code::kCorruption, "nearlite: " + name_ + ": " + std::to_string(problems.size()) +
+                                 " problem(s); the first: " + problems.front()};
 }
 
 // ---- Checking

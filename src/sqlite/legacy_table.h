@@ -32,31 +32,31 @@ class LegacyTable {
   [[nodiscard]] const TableOptions& options() const noexcept { return options_; }
   [[nodiscard]] const LegacyLayout& layout() const noexcept { return layout_; }
   [[nodiscard]] const std::vector<HiddenColumn>& hidden() const noexcept { return hidden_; }
-  [[nodiscard]] const Status& ready() const noexcept { return broken_; }
+  /// To be called before anything is read.
+  [[nodiscard]] Status ready() const;
   [[nodiscard]] LegacyReader make_reader() const {
     return {db_, schema_, name_, options_, layout_};
   }
 
-  // An upgrade needs all cursors closed.
-  void cursor_opened() noexcept { ++cursor_count_; }
-  void cursor_closed() noexcept { --cursor_count_; }
+  // Of cursors that stand at a row, under which nothing may be moved away.
+  void reading_begins() noexcept { ++reading_count_; }
+  void reading_ends() noexcept { --reading_count_; }
 
   Status destroy();
   Status rename(const std::string& new_name);
   /// What is wrong with the rows, `limit` of it at most.
   Result<std::vector<std::string>> check(std::size_t limit);
 
-  /// What a write means: `command` when it is one, else empty.
-  Status refuse_write() const;
-  /// A command. 'upgrade' gives the table that stands for it from now on; a failure leaves
-  /// everything as it was, or makes sync() fail until it is rolled back.
-  Result<std::shared_ptr<Table>> command(std::string_view name);
+  /// Moves everything into a table of ours, which stands for this one from now on. A failure
+  /// leaves everything as it was, or makes sync() fail until it is rolled back.
+  Result<std::shared_ptr<Table>> upgrade();
+  /// Any command but 'upgrade'.
+  Status command(std::string_view name);
   /// xSync.
   Status sync();
 
  private:
   LegacyTable(Connection& connection, std::string schema, std::string name, TableOptions options);
-  Result<std::shared_ptr<Table>> upgrade();
   Status check_rows(LegacyReader& reader, std::size_t limit, std::vector<std::string>& problems);
   Status check_row(LegacyReader& reader, const LegacyRow& row);
   Status move_rows(Table& table);
@@ -71,8 +71,9 @@ class LegacyTable {
   std::vector<std::string> arguments_;
   LegacyLayout layout_;
   Status broken_;
-  int cursor_count_ = 0;
+  int reading_count_ = 0;
   bool is_half_moved_ = false;
+  bool is_moved_ = false;
 };
 
 }  // namespace nearlite::sqlite

@@ -1,4 +1,4 @@
-// The command 'upgrade': everything that sqlite-vec wrote, moved into a table of ours.
+// Everything that sqlite-vec wrote, moved into a table of ours.
 //
 // SQLite rolls back a statement that fails as a whole only outside of BEGIN … COMMIT. Inside, what
 // can fail because of the rows is found before anything is written, and after any other failure
@@ -15,7 +15,7 @@ namespace nearlite::sqlite {
 
 Result<std::shared_ptr<Table>> LegacyTable::upgrade() {
   NEARLITE_TRY(broken_);
-  if (cursor_count_ > 0) {
+  if (reading_count_ > 0) {
     return Status::from_sqlite(
         Code::kBusy, SQLITE_LOCKED,
         "nearlite: " + name_ + ": upgrade: a SELECT on it is not finished yet");
@@ -34,6 +34,7 @@ Result<std::shared_ptr<Table>> LegacyTable::upgrade() {
   NEARLITE_TRY(move_rows(*table));
   NEARLITE_TRY(put_aside());
   is_half_moved_ = false;
+  is_moved_ = true;
   return table;
 }
 

@@ -201,24 +201,29 @@ int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {
   return SQLITE_OK;
 }
 
-// Only commands are written to a table of sqlite-vec's; 'upgrade' puts ours in its place.
-Status write_legacy(Vtab& vtab, int argc, sqlite3_value** argv) {
-  const std::shared_ptr<LegacyTable> legacy = vtab.legacy;
-  const std::string_view command = command_of(*legacy, argc, argv);
-  if (command.empty()) return legacy->refuse_write();
-  NEARLITE_ASSIGN(auto table, legacy->command(command));
-  if (table == nullptr) return {};
+// 'upgrade' puts a table of ours in the place of one of sqlite-vec's, and so does any write.
+Status replace_legacy(Vtab& vtab) {
+  NEARLITE_ASSIGN(auto table, vtab.legacy->upgrade());
   vtab.attach(std::move(table));
   vtab.legacy.reset();
   return {};
 }
 
+// `is_done`: it was a command.
+Status write_legacy(Vtab& vtab, int argc, sqlite3_value** argv, bool& is_done) {
+  const std::string_view command = command_of(*vtab.legacy, argc, argv);
+  is_done = !command.empty();
+  if (command.empty() || command == "upgrade") return replace_legacy(vtab);
+  return vtab.legacy->command(command);
+}
+
 int x_update(sqlite3_vtab* vtab, int argc, sqlite3_value** argv, sqlite3_int64* rowid) noexcept {
   return guard(vtab, [&]() -> int {
     if (legacy_of(vtab) != nullptr) {
-      const Status status = write_legacy(*static_cast<Vtab*>(vtab), argc, argv);
+      bool is_done = false;
+      const Status status = write_legacy(*static_cast<Vtab*>(vtab), argc, argv, is_done);
       if (!status.ok()) set_error(vtab, status);
-      return to_sqlite(status);
+      if (!status.ok() || is_done) return to_sqlite(status);
     }
     Table& table = *table_of(vtab);
     bool conflict = false;
