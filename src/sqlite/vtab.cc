@@ -59,10 +59,8 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
     if (column.kind != ColumnKind::kVector && column.kind != ColumnKind::kAuxiliary) {
       text += " " + std::string(name_of(column.type));
     }
-    // A key that is text must not be declared as one: SQLite would make an index for it in its
-    // memory, with some other table's root page.
-    if (column.kind == ColumnKind::kRowid && column.is_required) text += " PRIMARY KEY";
-    if (column.kind == ColumnKind::kRowid || column.kind == ColumnKind::kKey) text += " NOT NULL";
+    const bool is_key = column.kind == ColumnKind::kRowid || column.kind == ColumnKind::kKey;
+    if (is_key && column.is_required) text += " PRIMARY KEY NOT NULL";
     text += ", ";
   }
   std::string separator;
@@ -72,7 +70,9 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
             " HIDDEN";
     separator = ", ";
   }
-  return text + ")";
+  // With rowids SQLite would make an index for a text key in its memory, with some other table's
+  // root page: PRAGMA integrity_check then sees that page twice.
+  return text + (options.has_key() ? ") WITHOUT ROWID" : ")");
 }
 
 // argv: module name, schema, table name, arguments.
