@@ -37,7 +37,8 @@ struct Vtab : sqlite3_vtab {
   std::shared_ptr<Table> table;
 };
 
-// What a module was registered with. vec0 owns the connection's object; that of hnsw is a function.
+// What a module was registered with. In vec0.so it owns the connection's object, in nearlite.so a
+// function does.
 struct ModuleUser {
   Connection* connection = nullptr;
   Front front = Front::kHnsw;
@@ -296,9 +297,8 @@ Status register_index_module(Connection& connection) {
   return register_module(connection.db(), "hnsw", {&connection, Front::kHnsw, nullptr});
 }
 
-Status register_vec0_module(std::shared_ptr<Connection> connection) {
-  Connection* const known = connection.get();
-  return register_module(known->db(), "vec0", {known, Front::kVec0, std::move(connection)});
+Status register_vec0_module(Connection& connection, std::shared_ptr<Connection> owner) {
+  return register_module(connection.db(), "vec0", {&connection, Front::kVec0, std::move(owner)});
 }
 
 }  // namespace nearlite::sqlite
