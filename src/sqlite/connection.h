@@ -44,13 +44,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] Settings& settings() noexcept { return settings_; }
 
   /// Finds the table called `name` ("docs", "main.docs"), connecting it when it has not been used
-  /// yet. An empty name means the one called vss, else the only one; otherwise the message lists
-  /// those there are.
+  /// yet. An empty name means the one called vss, else the only one, those of hnsw before those of
+  /// vec0; otherwise the message lists those there are.
   Result<std::shared_ptr<Table>> resolve(std::string_view name);
 
   /// Registers vss_knn.
   Status register_knn_function();
-  /// Names of all tables of the module, attached databases included.
+  /// Names of all tables of the module hnsw, attached databases included.
   Result<std::vector<std::string>> list_table_names();
   /// Registers "<table>_knn" on this connection, unless that name is taken by us already.
   Status register_knn(const std::string& table_name);
@@ -59,6 +59,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Name {
     std::string schema;
     std::string table;
+    bool is_vec0 = false;
   };
   Result<std::vector<Name>> list_names();
   Result<std::shared_ptr<Table>> connect(const Name& name);
@@ -73,8 +74,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
 /// The modules and functions of other files, registered by extension.cc.
 Status register_index_module(Connection& connection);
-/// USING vec0(…). The module keeps `connection` alive.
-Status register_vec0_module(std::shared_ptr<Connection> connection);
+/// USING vec0(…). The module keeps `owner`, if it has one, alive.
+Status register_vec0_module(Connection& connection, std::shared_ptr<Connection> owner);
+/// Whether `db` has a module of this name; true where it cannot be asked.
+[[nodiscard]] bool has_module(sqlite3* db, std::string_view name);
 Status register_knn_module(Connection& connection, const std::string& module_name,
                            const std::string& table_name);
 /// libSQL's vector_top_k, where no module of that name is known yet.

@@ -54,6 +54,8 @@ Status initialise(sqlite3* db) {
   if (rc != SQLITE_OK) return from_sqlite(db, rc, "extension");
   NEARLITE_TRY(connection->register_guard());
   NEARLITE_TRY(register_index_module(*connection));
+  // Tables of vec0.so can be used here, too, unless somebody else stands for that name.
+  if (!has_module(db, "vec0")) NEARLITE_TRY(register_vec0_module(*connection, nullptr));
   NEARLITE_TRY(register_vector_functions(db));
   NEARLITE_TRY(register_vec_each(db));
   NEARLITE_TRY(register_index_functions(*connection));

@@ -27,13 +27,24 @@ bool is_loaded(sqlite3* db) {
   return row.ok() && *row && use.column_text(0).find(kVec0DebugMark) != std::string_view::npos;
 }
 
+bool is_valid(sqlite3* db, const char* sql) { return Statement::prepare(db, sql, "vec0", 0).ok(); }
+
+// nearlite.so has the same module. That of sqlite-vec comes with its functions.
+bool has_module_of_nearlite(sqlite3* db) {
+  return is_valid(db, "SELECT nearlite_connection()") && !is_valid(db, "SELECT vec_debug()") &&
+         has_module(db, "vec0");
+}
+
 Status initialise(sqlite3* db) {
   if (sqlite3_libversion_number() < kOldestHost) {
     return {Code::kInternal,
             std::string("vec0 needs SQLite 3.38 or newer, this is ") + sqlite3_libversion()};
   }
   if (is_loaded(db)) return {};
-  NEARLITE_TRY(register_vec0_module(std::make_shared<Connection>(db, "vec0_transaction")));
+  if (!has_module_of_nearlite(db)) {
+    const auto connection = std::make_shared<Connection>(db, "vec0_transaction");
+    NEARLITE_TRY(register_vec0_module(*connection, connection));
+  }
   NEARLITE_TRY(register_vec0_functions(db));
   return register_vec0_each(db);
 }

@@ -84,12 +84,14 @@ class Table : public std::enable_shared_from_this<Table> {
   [[nodiscard]] bool is_attached() const noexcept { return attach_count_ > 0; }
 
   // ---- Rows (table_write.cc). `values` are the declared columns in order, as xUpdate gives them.
-  /// `rowid` null: the next free one. On success `rowid_out` is the row's id.
+  /// `rowid` null, or NULL: the next free one. On success `rowid_out` is the row's id.
   Result<Written> insert(sqlite3_value* rowid, std::span<sqlite3_value* const> values, bool replace,
                          RowId& rowid_out);
   Result<Written> update(RowId old_rowid, RowId new_rowid, std::span<sqlite3_value* const> values,
                          bool replace);
   Status erase(RowId rowid);
+  /// The row with this text key. REQUIRES: options().has_key().
+  Result<std::optional<RowId>> row_of_key(sqlite3_value* key);
 
   /// The query or stored vector in `value`: JSON text, or a blob of float32 or of the declared
   /// type.

@@ -126,6 +126,11 @@ std::string_view name_of(HiddenColumn column) noexcept {
   return "";
 }
 
+bool TableOptions::has_key() const noexcept {
+  return std::any_of(columns.begin(), columns.end(),
+                     [](const Column& column) { return column.kind == ColumnKind::kKey; });
+}
+
 std::vector<HiddenColumn> hidden_columns(std::string_view table, const TableOptions& options) {
   if (options.front == Front::kHnsw) {
     std::vector<HiddenColumn> columns{HiddenColumn::kDistance, HiddenColumn::kK,

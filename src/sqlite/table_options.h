@@ -129,6 +129,9 @@ struct TableOptions {
   std::uint32_t persist_every = 0;  ///< commits; kEvery only
   std::string path;                 ///< of the side file; empty = none
 
+  /// Is a row known by a text key, and not by its rowid?
+  [[nodiscard]] bool has_key() const noexcept;
+
   bool operator==(const TableOptions&) const = default;
 };
 

@@ -113,19 +113,20 @@ Result<bool> Table::row_exists(RowId rowid) {
   return use.bind(1, rowid).step();
 }
 
-// The row that has the text key of `values`; none where there is no such column, or it is left
-// alone.
+// The key is the first column (vec0_arguments.cc).
+Result<std::optional<RowId>> Table::row_of_key(sqlite3_value* key) {
+  NEARLITE_TRY(prepare(key_, "SELECT rowid FROM " + rows_name() + " WHERE " +
+                                 quote_identifier(options_.columns.front().stored_name()) +
+                                 " = ?1"));
+  StatementUse use = key_.use();
+  NEARLITE_ASSIGN(const bool found, use.bind_value(1, key).step());
+  return found ? std::optional(use.column_int64(0)) : std::nullopt;
+}
+
+// The row that has the key of `values`; none where there are no keys, or it is left alone.
 Result<std::optional<RowId>> Table::find_key(std::span<sqlite3_value* const> values) {
-  for (std::size_t i = 0; i < options_.columns.size(); ++i) {
-    const Column& column = options_.columns[i];
-    if (column.kind != ColumnKind::kKey || sqlite3_value_nochange(values[i]) != 0) continue;
-    NEARLITE_TRY(prepare(key_, "SELECT rowid FROM " + rows_name() + " WHERE " +
-                                   quote_identifier(column.stored_name()) + " = ?1"));
-    StatementUse use = key_.use();
-    NEARLITE_ASSIGN(const bool found, use.bind_value(1, values[i]).step());
-    if (found) return std::optional(use.column_int64(0));
-  }
-  return std::optional<RowId>();
+  if (!options_.has_key() || sqlite3_value_nochange(values[0]) != 0) return std::optional<RowId>();
+  return row_of_key(values[0]);
 }
 
 // The node of each vector column of a row; kNodeNone for a NULL vector. Empty when there is no such
@@ -177,7 +178,7 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
   NEARLITE_TRY(ready());
   NewRow row;
   NEARLITE_TRY(check_values(values, VectorUse::kInsert, row));
-  const bool has_rowid = sqlite3_value_type(rowid) != SQLITE_NULL;
+  const bool has_rowid = rowid != nullptr && sqlite3_value_type(rowid) != SQLITE_NULL;
   if (has_rowid) {
     if (sqlite3_value_type(rowid) != SQLITE_INTEGER && !is_number(rowid, false)) {
       return bare_code(SQLITE_MISMATCH);

@@ -83,15 +83,26 @@ Status check_value(const Table& table, const Column& column, bool is_insert, sql
   return {};
 }
 
+// SQLite names a row by its rowid or, where rows have text keys, by that.
+Result<std::optional<RowId>> row_of(Table& table, sqlite3_value* value) {
+  if (table.options().has_key()) return table.row_of_key(value);
+  return std::optional<RowId>(sqlite3_value_int64(value));
+}
+
 }  // namespace
 
-Status write_vec0_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* rowid,
-                      bool& conflict) {
+Status erase_vec0_row(Table& table, sqlite3_value* id) {
+  NEARLITE_ASSIGN(const auto old, row_of(table, id));
+  return old ? table.erase(*old) : Status();
+}
+
+Status write_vec0_row(Table& table, sqlite3_value** argv, sqlite3_int64* rowid, bool& conflict) {
   const bool replace = sqlite3_vtab_on_conflict(table.db()) == SQLITE_REPLACE;
-  if (argc == 1) return table.erase(sqlite3_value_int64(argv[0]));
   const bool is_insert = sqlite3_value_type(argv[0]) == SQLITE_NULL;
   const std::vector<Column>& columns = table.options().columns;
   const std::span<sqlite3_value* const> values(argv + 2, columns.size());
+  // Where rows have text keys argv[1] is the key, too, and rowids are our own affair.
+  const bool has_key = table.options().has_key();
   sqlite3_value* id = argv[1];
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (!is_insert && sqlite3_value_nochange(values[i]) != 0) continue;
@@ -102,14 +113,17 @@ Status write_vec0_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int6
   }
   if (is_insert) {
     RowId given = 0;
-    NEARLITE_ASSIGN(const Written written, table.insert(id, values, replace, given));
+    NEARLITE_ASSIGN(const Written written,
+                    table.insert(has_key ? nullptr : id, values, replace, given));
     *rowid = given;
     conflict = written == Written::kConflict;
     return {};
   }
-  if (!is_whole(id)) return bare_code(SQLITE_MISMATCH);
-  NEARLITE_ASSIGN(const Written written, table.update(sqlite3_value_int64(argv[0]),
-                                                      sqlite3_value_int64(id), values, replace));
+  NEARLITE_ASSIGN(const auto old, row_of(table, argv[0]));
+  if (!old) return {};  // deleted by a trigger of this statement
+  if (!has_key && !is_whole(id)) return bare_code(SQLITE_MISMATCH);
+  const RowId moved = has_key ? *old : sqlite3_value_int64(id);
+  NEARLITE_ASSIGN(const Written written, table.update(*old, moved, values, replace));
   conflict = written == Written::kConflict;
   return {};
 }

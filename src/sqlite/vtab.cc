@@ -41,7 +41,8 @@ struct Vtab : sqlite3_vtab {
   std::shared_ptr<LegacyTable> legacy;  // instead of it, as long as it is one of sqlite-vec's
 };
 
-// What a module was registered with. vec0 owns the connection's object; that of hnsw is a function.
+// What a module was registered with. In vec0.so it owns the connection's object, in nearlite.so a
+// function does.
 struct ModuleUser {
   Connection* connection = nullptr;
   Front front = Front::kHnsw;
@@ -67,10 +68,8 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
     if (column.kind != ColumnKind::kVector && column.kind != ColumnKind::kAuxiliary) {
       text += " " + std::string(name_of(column.type));
     }
-    // A key that is text must not be declared as one: SQLite would make an index for it in its
-    // memory, with some other table's root page.
-    if (column.kind == ColumnKind::kRowid && column.is_required) text += " PRIMARY KEY";
-    if (column.kind == ColumnKind::kRowid || column.kind == ColumnKind::kKey) text += " NOT NULL";
+    const bool is_key = column.kind == ColumnKind::kRowid || column.kind == ColumnKind::kKey;
+    if (is_key && column.is_required) text += " PRIMARY KEY NOT NULL";
     text += ", ";
   }
   std::string separator;
@@ -80,7 +79,9 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
             " HIDDEN";
     separator = ", ";
   }
-  return text + ")";
+  // With rowids SQLite would make an index for a text key in its memory, with some other table's
+  // root page: PRAGMA integrity_check then sees that page twice.
+  return text + (options.has_key() ? ") WITHOUT ROWID" : ")");
 }
 
 // argv: module name, schema, table name, arguments.
@@ -351,9 +352,8 @@ Status register_index_module(Connection& connection) {
   return register_module(connection.db(), "hnsw", {&connection, Front::kHnsw, nullptr});
 }
 
-Status register_vec0_module(std::shared_ptr<Connection> connection) {
-  Connection* const known = connection.get();
-  return register_module(known->db(), "vec0", {known, Front::kVec0, std::move(connection)});
+Status register_vec0_module(Connection& connection, std::shared_ptr<Connection> owner) {
+  return register_module(connection.db(), "vec0", {&connection, Front::kVec0, std::move(owner)});
 }
 
 }  // namespace nearlite::sqlite

@@ -85,20 +85,20 @@ Status conflict_of(const Table& table) {
 Status write_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* rowid,
                  bool& conflict) {
   if (table.content() != nullptr) return write_content(table, argc, argv);
-  const bool replace = sqlite3_vtab_on_conflict(table.db()) == SQLITE_REPLACE;
-  if (argc == 1) return table.erase(sqlite3_value_int64(argv[0]));
+  const bool is_vec0 = table.options().front == Front::kVec0;
+  if (argc == 1) {
+    return is_vec0 ? erase_vec0_row(table, argv[0]) : table.erase(sqlite3_value_int64(argv[0]));
+  }
   const std::size_t declared = table.options().columns.size();
   const std::span<sqlite3_value* const> values(argv + 2, declared);
   sqlite3_value** hidden = argv + 2 + declared;
   NEARLITE_TRY(check_hidden(table, hidden));
   const bool is_insert = sqlite3_value_type(argv[0]) == SQLITE_NULL;
-  if (table.options().front == Front::kVec0) {
-    if (is_insert && is_given(table, hidden, HiddenColumn::kCommand))
-      return run_command(table, hidden);
-    return write_vec0_row(table, argc, argv, rowid, conflict);
-  }
+  if (is_insert && is_given(table, hidden, HiddenColumn::kCommand))
+    return run_command(table, hidden);
+  if (is_vec0) return write_vec0_row(table, argv, rowid, conflict);
+  const bool replace = sqlite3_vtab_on_conflict(table.db()) == SQLITE_REPLACE;
   if (is_insert) {
-    if (is_given(table, hidden, HiddenColumn::kCommand)) return run_command(table, hidden);
     RowId given = 0;
     NEARLITE_ASSIGN(const Written written, table.insert(argv[1], values, replace, given));
     *rowid = given;

@@ -20,8 +20,9 @@ Status write_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* ro
 /// What a conflict is called in messages.
 [[nodiscard]] Status conflict_of(const Table& table);
 
-/// The same for tables of vec0 (vec0_write.cc), once it is known to be no command.
-Status write_vec0_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* rowid,
-                      bool& conflict);
+/// The same for tables of vec0 (vec0_write.cc): an INSERT that is no command, or an UPDATE.
+Status write_vec0_row(Table& table, sqlite3_value** argv, sqlite3_int64* rowid, bool& conflict);
+/// DELETE of the row that SQLite knows by `id`, its rowid or text key.
+Status erase_vec0_row(Table& table, sqlite3_value* id);
 
 }  // namespace nearlite::sqlite

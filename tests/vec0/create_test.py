@@ -44,13 +44,9 @@ class Create(Vec0Case):
 
     def test_the_key_comes_first(self):
         self.assertEqual(self.columns("v float[2]"), [("rowid", 0), ("v", 0)])
-        for key, pk in (
-            ("id integer primary key", 1),
-            ("id INT PRIMARY KEY", 1),
-            ("id text primary key", 0),  # SQLite has a rowid for its rows
-        ):
-            self.assertEqual(self.columns(f"{key}, v float[2]"), [("id", pk), ("v", 0)])
-            self.assertEqual(self.columns(f"v float[2], {key}"), [("id", pk), ("v", 0)])
+        for key in ("id integer primary key", "id INT PRIMARY KEY", "id text primary key"):
+            self.assertEqual(self.columns(f"{key}, v float[2]"), [("id", 1), ("v", 0)])
+            self.assertEqual(self.columns(f"v float[2], {key}"), [("id", 1), ("v", 0)])
         named = self.columns("rowid integer primary key, v float[2]")
         self.assertEqual(named, [("rowid", 1), ("v", 0)])
 
