@@ -231,19 +231,6 @@ Status register_module(Connection& connection, const std::string& module_name,
   return rc == SQLITE_OK ? Status() : from_sqlite(connection.db(), rc, "module " + module_name);
 }
 
-/// Whether no module has this name. Not, when SQLite does not tell which there are.
-Result<bool> is_free(sqlite3* db, std::string_view name) {
-  NEARLITE_ASSIGN(Statement list, Statement::prepare(db, "PRAGMA module_list", "extension", 0));
-  StatementUse use = list.use();
-  bool has_any = false;
-  for (;;) {
-    NEARLITE_ASSIGN(const bool row, use.step());
-    if (!row) return has_any;
-    has_any = true;
-    if (equals_ignoring_case(use.column_text(0), name)) return false;
-  }
-}
-
 }  // namespace
 
 Status register_knn_module(Connection& connection, const std::string& module_name,
@@ -252,9 +239,7 @@ Status register_knn_module(Connection& connection, const std::string& module_nam
 }
 
 Status register_top_k_module(Connection& connection) {
-  // An authorizer may forbid to ask.
-  const auto free = is_free(connection.db(), "vector_top_k");
-  if (!free.ok() || !*free) return {};
+  if (has_module(connection.db(), "vector_top_k")) return {};
   return register_module(connection, "vector_top_k", "", kTopK);
 }
 

@@ -92,7 +92,7 @@ Status make_vtab(sqlite3* db, const ModuleUser& user, int argc, const char* cons
   const std::span arguments(argv + 3, static_cast<std::size_t>(argc - 3));
   const bool is_vec0 = user.front == Front::kVec0;
   Connection& connection = *user.connection;
-  NEARLITE_ASSIGN(TableOptions options, is_vec0 ? parse_vec0_arguments(name, arguments)
+  NEARLITE_ASSIGN(TableOptions options, is_vec0 ? parse_vec0_arguments(name, arguments, !creating)
                                                 : parse_arguments(name, arguments));
   const std::string declared = declaration(name, options);
   auto vtab = std::make_unique<Vtab>();
