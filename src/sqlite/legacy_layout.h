@@ -1,4 +1,4 @@
-// Where sqlite-vec keeps the rows of a vec0 table, as far as its versions v0.1.0 to v0.1.10 go.
+// Where sqlite-vec keeps the rows of a vec0 table, from its first release to v0.1.10.
 //
 //   <t>_rowids(rowid, id, chunk_id, chunk_offset)   a row, its text key, its place
 //   <t>_chunks(chunk_id, size, validity, rowids)    `size` places: which are taken, by whom;

@@ -1,11 +1,11 @@
-"""Makes the databases of sqlite-vec that sqlite_vec_test.py reads.
+"""Makes the databases of sqlite-vec that sqlite_vec_*_test.py read.
 
     pip install --target <folder> sqlite-vec==<version>
     python3 sqlite_vec_fixtures.py <folder>/sqlite_vec/vec0 …
 
-needs a Python that can load extensions, and takes one library after the other, each in a process of
-its own. sqlite-vec-<version>.db.xz is what it wrote; sqlite-vec-<version>.json.xz is what it answered:
-for each table its rows, and the k nearest of a few queries, also with conditions.
+needs a Python that can load extensions, and takes one library after the other, each in a
+process of its own. sqlite-vec-<version>.db.xz is what it wrote; sqlite-vec-<version>.json.xz
+is what it answered: for each table its rows, and the k nearest of a few queries, also with conditions.
 """
 
 import json
@@ -55,7 +55,8 @@ INDEXED = {
     "rescored": ("e float[16] indexed by rescore(quantizer=bit), +note text", ["e16", "note"]),
     "rescored8": ("e float[16] indexed by rescore(quantizer=int8)", ["e16"]),
     "graph": (
-        "e float[16] indexed by diskann(neighbor_quantizer=binary, n_neighbors=8, buffer_threshold=4)",
+        "e float[16] indexed by diskann(neighbor_quantizer=binary, n_neighbors=8,"
+        " buffer_threshold=4)",
         ["e16"],
     ),
     "graph and chunks": (
@@ -108,7 +109,7 @@ def fill(db, table, kinds, source):
     for row in ids[8:17] + ids[20:36:5]:  # a whole chunk, and single ones
         try:
             db.execute(f'DELETE FROM "{table}" WHERE {name} = ?', (row,))
-        except sqlite3.OperationalError as error:  # v0.1.0 cannot always
+        except sqlite3.OperationalError as error:  # the first release cannot always
             print("no deletion from", table, error)
             break
     for number in range(ROWS + 1, ROWS + 4):  # into what became free
@@ -165,7 +166,8 @@ def answers(db, table):
     for name, (wrap, data) in vectors_of(db, table).items():
         for condition in [None, *CONDITIONS.get(table, [])]:
             for k in (3, 100):
-                sql = f'SELECT {row}, distance FROM "{table}" WHERE "{name}" MATCH {wrap} AND k = {k}'
+                sql = f'SELECT {row}, distance FROM "{table}"'
+                sql += f' WHERE "{name}" MATCH {wrap} AND k = {k}'
                 sql += f" AND {condition}" if condition else ""
                 try:
                     hits = db.execute(sql, (data,)).fetchall()
