@@ -29,8 +29,8 @@ void Connection::remove(const Table& table) noexcept {
 }
 
 bool has_module(sqlite3* db, std::string_view name) {
-  auto asked = Statement::prepare(db, "SELECT 1 FROM pragma_module_list WHERE name = ?1", "modules",
-                                  0);
+  auto asked =
+      Statement::prepare(db, "SELECT 1 FROM pragma_module_list WHERE name = ?1", "modules", 0);
   if (!asked.ok()) return true;
   StatementUse use = asked->use();
   const auto row = use.bind_text(1, name).step();
