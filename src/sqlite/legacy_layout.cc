@@ -11,7 +11,7 @@
 namespace nearlite::sqlite {
 namespace {
 
-constexpr std::string_view kEmptied = "empty";
+constexpr std::string_view kEmptied = "emptied";
 
 constexpr std::array<std::string_view, 4> kPlainKinds{"chunks", "rowids", "info", "auxiliary"};
 constexpr std::array<std::string_view, 8> kNumberedKinds{
@@ -145,32 +145,21 @@ Result<LegacyLayout> find_legacy_layout(sqlite3* db, const std::string& schema,
   return layout;
 }
 
-Result<std::vector<std::string>> find_emptied(sqlite3* db, const std::string& schema,
-                                              const std::string& table) {
-  NEARLITE_ASSIGN(Finder finder, Finder::open(db, schema, table));
-  std::vector<std::string> kinds;
-  for (;;) {
-    std::string kind = emptied_kind(kinds.size() + 1);
-    NEARLITE_ASSIGN(const bool here, finder.has(kind));
-    if (!here) return kinds;
-    kinds.push_back(std::move(kind));
+Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table,
+                    std::size_t count) {
+  for (std::size_t i = 1; i <= count; ++i) {
+    NEARLITE_TRY(
+        execute(db, "DROP TABLE IF EXISTS " + legacy_name(schema, table, emptied_kind(i)), table));
   }
-}
-
-Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table) {
-  NEARLITE_ASSIGN(const auto kinds, find_emptied(db, schema, table));
-  for (const std::string& kind : kinds)
-    NEARLITE_TRY(execute(db, "DROP TABLE " + legacy_name(schema, table, kind), table));
   return {};
 }
 
 Status rename_emptied(sqlite3* db, const std::string& schema, const std::string& table,
-                      const std::string& new_table) {
-  NEARLITE_ASSIGN(const auto kinds, find_emptied(db, schema, table));
-  for (const std::string& kind : kinds) {
+                      const std::string& new_table, std::size_t count) {
+  for (std::size_t i = 1; i <= count; ++i) {
     NEARLITE_TRY(execute(db,
-                         "ALTER TABLE " + legacy_name(schema, table, kind) + " RENAME TO " +
-                             quote_identifier(new_table + "_" + kind),
+                         "ALTER TABLE " + legacy_name(schema, table, emptied_kind(i)) +
+                             " RENAME TO " + quote_identifier(new_table + "_" + emptied_kind(i)),
                          table));
   }
   return {};

@@ -48,14 +48,13 @@ Result<bool> has_legacy_tables(sqlite3* db, const std::string& schema, const std
 Result<LegacyLayout> find_legacy_layout(sqlite3* db, const std::string& schema,
                                         const std::string& table, const TableOptions& options);
 
-/// "empty1": what is left of them after an upgrade.
+/// "emptied1" and so on: what is left of them after an upgrade.
 [[nodiscard]] std::string emptied_kind(std::size_t number);
-/// Those there are.
-Result<std::vector<std::string>> find_emptied(sqlite3* db, const std::string& schema,
-                                              const std::string& table);
-Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table);
+/// The first `count` of them.
+Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table,
+                    std::size_t count);
 Status rename_emptied(sqlite3* db, const std::string& schema, const std::string& table,
-                      const std::string& new_table);
+                      const std::string& new_table, std::size_t count);
 
 /// For xShadowName: is `name` the kind of a table of sqlite-vec's, or of an emptied one?
 [[nodiscard]] bool is_legacy_kind(std::string_view name) noexcept;

@@ -60,7 +60,7 @@ class LegacyTable {
   Status check_rows(LegacyReader& reader, std::size_t limit, std::vector<std::string>& problems);
   Status check_row(LegacyReader& reader, const LegacyRow& row);
   Status move_rows(Table& table);
-  Status put_aside();
+  Status put_aside(Table& table);
 
   Connection& connection_;
   sqlite3* db_;

@@ -32,7 +32,7 @@ Result<std::shared_ptr<Table>> LegacyTable::upgrade() {
   for (const std::string& argument : arguments_) arguments.push_back(argument.c_str());
   NEARLITE_ASSIGN(auto table, Table::create(connection_, schema_, name_, options_, arguments));
   NEARLITE_TRY(move_rows(*table));
-  NEARLITE_TRY(put_aside());
+  NEARLITE_TRY(put_aside(*table));
   is_half_moved_ = false;
   is_moved_ = true;
   return table;
@@ -77,9 +77,8 @@ Status LegacyTable::move_rows(Table& table) {
 
 // SQLite drops no table while a statement runs. So the old ones are emptied, which frees their
 // pages, and renamed, so that sqlite-vec does not take them for a table; they go with ours.
-Status LegacyTable::put_aside() {
-  NEARLITE_ASSIGN(const auto former, find_emptied(db_, schema_, name_));
-  std::size_t number = former.size();
+Status LegacyTable::put_aside(Table& table) {
+  std::size_t number = 0;
   for (const std::string& kind : layout_.kinds) {
     NEARLITE_TRY(execute(db_, "DELETE FROM " + legacy_name(schema_, name_, kind), name_));
     NEARLITE_TRY(execute(db_,
@@ -87,7 +86,7 @@ Status LegacyTable::put_aside() {
                              quote_identifier(name_ + "_" + emptied_kind(++number)),
                          name_));
   }
-  return {};
+  return table.own_emptied(number);
 }
 
 // What an upgrade has left behind in this transaction, and no ROLLBACK TO has undone.

@@ -132,19 +132,18 @@ bool TableOptions::has_key() const noexcept {
 }
 
 std::vector<HiddenColumn> hidden_columns(std::string_view table, const TableOptions& options) {
-  if (options.front == Front::kHnsw) {
-    std::vector<HiddenColumn> columns{HiddenColumn::kDistance, HiddenColumn::kK,
-                                      HiddenColumn::kEfSearch, HiddenColumn::kExact,
-                                      HiddenColumn::kFilter,   HiddenColumn::kCommand};
-    if (options.content) columns.push_back(HiddenColumn::kTouched);
-    return columns;
-  }
-  // Whoever calls a column like the table does without commands.
-  const bool is_taken =
-      std::any_of(options.columns.begin(), options.columns.end(),
-                  [&](const Column& column) { return equals_ignoring_case(column.name, table); });
   std::vector<HiddenColumn> columns{HiddenColumn::kDistance, HiddenColumn::kK};
-  if (!is_taken) columns.push_back(HiddenColumn::kCommand);
+  for (const HiddenColumn column : {HiddenColumn::kEfSearch, HiddenColumn::kExact,
+                                    HiddenColumn::kFilter, HiddenColumn::kCommand}) {
+    const std::string_view name = column == HiddenColumn::kCommand ? table : name_of(column);
+    const auto has_name = [&](const Column& other) {
+      return equals_ignoring_case(other.name, name);
+    };
+    // In hnsw these names are reserved. A column of vec0 may have them; then they mean that.
+    if (std::none_of(options.columns.begin(), options.columns.end(), has_name))
+      columns.push_back(column);
+  }
+  if (options.content) columns.push_back(HiddenColumn::kTouched);
   return columns;
 }
 

@@ -152,6 +152,14 @@ class Create(Vec0Case):
         self.db.run("UPDATE t SET node_id = 'new', oid = 'p' WHERE filter = 'value of filter'")
         self.assertEqual(self.db.run("SELECT node_id, oid FROM t"), [("new", "p")])
 
+    def test_hidden_columns_of_ours_where_their_names_are_free(self):
+        self.create("v float[2], exact text, n int")
+        self.db.run("INSERT INTO t(v, exact, n) VALUES('[0, 1]', 'x', 1), ('[0, 2]', 'y', 2)")
+        found = "SELECT n FROM t WHERE v MATCH '[0, 0]' AND k = 1"
+        self.assertEqual(self.db.column(f"{found} AND exact = 'y' AND ef_search = 50"), [2])
+        self.assertEqual(self.db.column(f"{found} AND filter = ?", "n > 1 OR n IS NULL"), [2])
+        self.assertEqual(self.db.column("SELECT name FROM pragma_table_info('t')")[-1], "n")
+
     def test_quoted_names_comments_and_blanks(self):
         self.create('"the vector" float[2], -- a comment\n `m x` text /* more */ , [n] int,', "u")
         names = self.db.column("SELECT name FROM pragma_table_info('u')")
