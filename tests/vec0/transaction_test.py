@@ -231,6 +231,31 @@ class Loading(Vec0Case):
                 self.assertEqual(db.one(nulls), 2)
                 db.close()
 
+    def test_nearlite_alone(self):
+        """Its module stands in; its checks and functions know the tables."""
+        db = self.connect()
+        db.run("CREATE VIRTUAL TABLE t USING vec0(v float[2])")
+        db.run("INSERT INTO t(v) VALUES('[0, 1]'), ('[0, 2]'), ('[0, 3]')")
+        db.close()
+        db = self.connect(load_vec0=False)
+        load(db, "NEARLITE_EXTENSION")
+        self.assertEqual(self.rows(db), [(3, 0.0), (2, 1.0)])
+        self.assertEqual(db.one("SELECT nearlite_check('t')"), "ok")
+        self.assertEqual(db.one("SELECT nearlite_stats('t') ->> '$.indexes[0].live'"), 3)
+        self.assertEqual(db.column("SELECT rowid FROM vss_knn('[0, 3]', 1)"), [3])
+        # A name is not needed as long as there is one table of hnsw.
+        db.run("CREATE VIRTUAL TABLE h USING hnsw(v float[2] metric=l2)")
+        db.run("INSERT INTO h(rowid, v) VALUES(70, '[0, 3]')")
+        self.assertEqual(db.column("SELECT rowid FROM vss_knn('[0, 3]', 1)"), [70])
+        self.assertEqual(db.column("SELECT rowid FROM vss_knn('[0, 3]', 1, 't')"), [3])
+
+    def test_the_module_of_another_extension_stays(self):
+        db = self.connect(":memory:", load_vec0=False)
+        load(db)  # in the place of sqlite-vec
+        load(db, "NEARLITE_EXTENSION")
+        db.run("CREATE VIRTUAL TABLE t USING vec0(v float[2])")
+        self.refuses(db, "t is no table of ours here", "SELECT nearlite_check()")
+
     def test_the_last_loaded_has_the_functions(self):
         for order, json in (
             (["NEARLITE_VEC0", "NEARLITE_EXTENSION"], "[1]"),
