@@ -1,5 +1,7 @@
-"""What our engine adds to sqlite-vec's tables: transactions, RENAME, DROP, VACUUM, many connections,
-kill -9; and the two extensions side by side."""
+"""What our engine adds to sqlite-vec's tables, and the two extensions side by side.
+
+Transactions, RENAME, DROP, VACUUM, several connections, kill -9.
+"""
 
 import os
 import signal
@@ -17,7 +19,8 @@ while True:
     db.execute("BEGIN")
     for _ in range(10):
         i += 1
-        db.execute("INSERT INTO t(id, v, n) VALUES(?, ?, ?)", (f"key{i}", struct.pack("<4f", i, 0, 0, 0), i))
+        row = (f"key{i}", struct.pack("<4f", i, 0, 0, 0), i)
+        db.execute("INSERT INTO t(id, v, n) VALUES(?, ?, ?)", row)
     db.execute("COMMIT")
     print(i, flush=True)
 """
@@ -160,7 +163,9 @@ class Transactions(Vec0Case):
         """Whatever was acknowledged is there, all or nothing of the rest, and the index with it."""
         for _ in range(3):
             self.db.run("DELETE FROM t")
-            child = subprocess.Popen(["/usr/bin/python3", "-c", CHILD, self.path], stdout=subprocess.PIPE)
+            child = subprocess.Popen(
+                ["/usr/bin/python3", "-c", CHILD, self.path], stdout=subprocess.PIPE
+            )
             for _ in range(5):
                 acknowledged = int(child.stdout.readline())
             child.send_signal(signal.SIGKILL)
