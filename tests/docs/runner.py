@@ -1,8 +1,8 @@
 """Executes the SQL of a document, block by block, and compares what it prints.
 
 Each ```sql block runs in order in one fresh database, in a folder of its own that holds the
-extension as ./nearlite and build/nearlite, and ./vec0. The extension is loaded first, unless the document's own
-first block loads it. A ```text block directly after a ```sql block is what that block prints, as
+extension as ./nearlite and build/nearlite, and ./vec0. The extension is loaded first, unless the
+document's own first block loads one. A ```text block directly after a ```sql block is what that block prints, as
 the sqlite3 shell prints it: one line a row, columns separated by `|`, NULL empty.
 
 Comments directly before a block say more about it:

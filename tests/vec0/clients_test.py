@@ -87,7 +87,9 @@ class Introspection(Vec0Case):
         insert = "INSERT OR REPLACE INTO [t] ([id], [v], [n]) VALUES (?, ?, ?), (?, ?, ?)"
         self.db.run(insert, "a", blob([1, 2]), 1, "b", "[3, 4]", 2)
         self.db.run(insert, "a", blob([5, 6]), 3, "c", "[7, 8]", 4)
-        self.assertEqual(self.db.run("SELECT * FROM [t] WHERE [id] = ?", "a"), [("a", blob([5, 6]), 3)])
+        self.assertEqual(
+            self.db.run("SELECT * FROM [t] WHERE [id] = ?", "a"), [("a", blob([5, 6]), 3)]
+        )
         self.db.run("UPDATE [t] SET [n] = ? WHERE [id] = ?", 9, "b")
         self.db.run("DELETE FROM [t] WHERE [id] = ?", "c")
         rows = "SELECT id, n FROM t ORDER BY id LIMIT 10 OFFSET 0"
@@ -151,7 +153,9 @@ class Guides(Vec0Case):
 class Document(Vec0Case):
     @unittest.skipUnless(DRIVER == "sqlite3", "the blocks use Python's own module")
     def test_the_python_blocks(self):
-        source = os.environ.get("NEARLITE_SOURCE_DIR", os.path.join(os.path.dirname(__file__), "../.."))
+        source = os.environ.get(
+            "NEARLITE_SOURCE_DIR", os.path.join(os.path.dirname(__file__), "../..")
+        )
         with open(os.path.join(source, "docs/vec0.md"), encoding="utf-8") as file:
             blocks = re.findall(r"^```python\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
         self.assertGreaterEqual(len(blocks), 1)

@@ -74,8 +74,16 @@ class Create(Vec0Case):
     def test_vector_columns_refused(self):
         for column in ("v float[]", "v float[0]", "v float[-1]", "v float[a]", "v double[3]"):
             self.wrong(f"could not parse vector column '{column}'", column)
-        for option in ("distance_metric", "distance_metric=ip", "metric=l2", "garbage", "distance_metric=hamming"):
-            self.wrong(f"could not parse vector column 'v float[3] {option}'", f"v float[3] {option}")
+        for option in (
+            "distance_metric",
+            "distance_metric=ip",
+            "metric=l2",
+            "garbage",
+            "distance_metric=hamming",
+        ):
+            self.wrong(
+                f"could not parse vector column 'v float[3] {option}'", f"v float[3] {option}"
+            )
         self.wrong("could not parse vector column", "v bit[8] distance_metric=l2")
         message = "Dimension on vector column too large, provided 8193, maximum 8192"
         self.wrong(message, "v float[8193]")
@@ -90,7 +98,9 @@ class Create(Vec0Case):
         self.wrong("Unknown table option: m", v + "m blob")
         self.wrong("Could not parse 'foo'", v + "foo")
         self.wrong("could not parse table option 'id real primary key'", v + "id real primary key")
-        self.wrong("could not parse table option 'p real partition key'", v + "p real partition key")
+        self.wrong(
+            "could not parse table option 'p real partition key'", v + "p real partition key"
+        )
         message = "More than one primary key definition was provided"
         self.wrong(message, v + "a integer primary key, b text primary key")
         for name in ("v", "V", "distance", "k", "rowid"):

@@ -44,7 +44,9 @@ class Pair:
                 answers.append(str(error))
         self.count += 1
         if not self.equal(*answers):
-            raise AssertionError(f"{sql}\n  {parameters}\n  theirs {answers[0]}\n  ours {answers[1]}")
+            raise AssertionError(
+                f"{sql}\n  {parameters}\n  theirs {answers[0]}\n  ours {answers[1]}"
+            )
         return answers[1]
 
     def equal(self, a, b):
@@ -73,7 +75,12 @@ def functions(pair, draw):
             pair.run(f"SELECT vec_{call}(?, ?)", a, b)
             pair.run(f"SELECT vec_{call}(vec_int8(?), vec_int8(?))", a, b)
         pair.run("SELECT vec_distance_hamming(vec_bit(?), vec_bit(?))", a, b)
-        for call in ("normalize(?)", "quantize_binary(?)", "quantize_int8(?, 'unit')", "to_json(?)"):
+        for call in (
+            "normalize(?)",
+            "quantize_binary(?)",
+            "quantize_int8(?, 'unit')",
+            "to_json(?)",
+        ):
             pair.run(f"SELECT vec_{call}", a)
         start, end = draw.randrange(-1, DIM + 2), draw.randrange(-1, DIM + 2)
         pair.run("SELECT vec_slice(?, ?, ?)", a, start, end)

@@ -81,7 +81,9 @@ class Functions(Vec0Case):
         for given in ("NULL", "1", "'[1]'"):
             self.fails_with("Unknown type for bitvector.", f"vec_bit({given})")
         for given in ("[999]", "[-129]"):
-            self.fails_with("JSON parsing error: value out of range for int8", f"vec_int8('{given}')")
+            self.fails_with(
+                "JSON parsing error: value out of range for int8", f"vec_int8('{given}')"
+            )
         self.fails_with("JSON parsing error", "vec_int8('[1.5]')")
         self.fails_with(EMPTY, "vec_int8(x'')")
         self.fails_with(EMPTY, "vec_bit(x'')")
@@ -122,11 +124,18 @@ class Functions(Vec0Case):
         self.fails_with("Cannot subtract two bitvectors together.", f"vec_sub({bits})")
 
     def test_pairs_refuse(self):
-        for function in ("vec_add", "vec_sub", "vec_distance_l2", "vec_distance_l1", "vec_distance_cosine"):
+        for function in (
+            "vec_add",
+            "vec_sub",
+            "vec_distance_l2",
+            "vec_distance_l1",
+            "vec_distance_cosine",
+        ):
             self.fails_with(f"Error reading 1st vector: {WANTED}NULL", f"{function}(NULL, '[1]')")
             self.fails_with(f"Error reading 2nd vector: {WANTED}INTEGER", f"{function}('[1]', 1)")
             self.fails_with(
-                "Vector type mistmatch. First vector has type float32, while the second has type int8.",
+                "Vector type mistmatch. First vector has type float32, while the second has type"
+                " int8.",
                 f"{function}('[1]', vec_int8('[1]'))",
             )
             self.fails_with(
@@ -137,7 +146,9 @@ class Functions(Vec0Case):
 
     def test_distances(self):
         self.assertAlmostEqual(self.value("vec_distance_l2('[1, 1]', '[2, 2]')"), 2**0.5, places=6)
-        self.assertAlmostEqual(self.value("vec_distance_L2('[1, 1]', '[-2, -2]')"), 18**0.5, places=6)
+        self.assertAlmostEqual(
+            self.value("vec_distance_L2('[1, 1]', '[-2, -2]')"), 18**0.5, places=6
+        )
         self.assertEqual(self.value("vec_distance_l1('[1, 1]', '[-2, 5]')"), 7)
         self.assertAlmostEqual(self.value("vec_distance_cosine('[1, 1]', '[2, 2]')"), 0, places=6)
         self.assertAlmostEqual(self.value("vec_distance_cosine('[1, 1]', '[-2, -2]')"), 2, places=6)

@@ -256,14 +256,16 @@ class Recall(Vec0Case):
         self.assertGreaterEqual(hits, 197)
 
     def test_a_small_table_is_exact(self):
-        """1,024 rows in 200 dimensions without any order, where a graph of m = 2 would miss some."""
+        """1,024 rows in 200 dimensions without order, where a graph of m = 2 would miss some."""
         db = self.connect(":memory:")
         hnsw = "INDEXED BY hnsw(m=2, ef_construction=2, ef_search=1)"
         db.run(f"CREATE VIRTUAL TABLE t USING vec0(v float[200] {hnsw})")
         draw = random.Random(6)
         db.run("BEGIN")
         for rowid in range(1, 1025):
-            db.run("INSERT INTO t VALUES(?, ?)", rowid, blob([draw.gauss(0, 1) for _ in range(200)]))
+            db.run(
+                "INSERT INTO t VALUES(?, ?)", rowid, blob([draw.gauss(0, 1) for _ in range(200)])
+            )
         db.run("COMMIT")
 
         def misses():

@@ -1,5 +1,7 @@
-"""What our engine adds to sqlite-vec's tables: transactions, RENAME, DROP, VACUUM, many connections,
-kill -9; and the two extensions side by side."""
+"""What our engine adds to sqlite-vec's tables, and the two extensions side by side.
+
+Transactions, RENAME, DROP, VACUUM, several connections, kill -9.
+"""
 
 import os
 import signal
@@ -17,7 +19,8 @@ while True:
     db.execute("BEGIN")
     for _ in range(10):
         i += 1
-        db.execute("INSERT INTO t(id, v, n) VALUES(?, ?, ?)", (f"key{i}", struct.pack("<4f", i, 0, 0, 0), i))
+        row = (f"key{i}", struct.pack("<4f", i, 0, 0, 0), i)
+        db.execute("INSERT INTO t(id, v, n) VALUES(?, ?, ?)", row)
     db.execute("COMMIT")
     print(i, flush=True)
 """
@@ -160,7 +163,9 @@ class Transactions(Vec0Case):
         """Whatever was acknowledged is there, all or nothing of the rest, and the index with it."""
         for _ in range(3):
             self.db.run("DELETE FROM t")
-            child = subprocess.Popen(["/usr/bin/python3", "-c", CHILD, self.path], stdout=subprocess.PIPE)
+            child = subprocess.Popen(
+                ["/usr/bin/python3", "-c", CHILD, self.path], stdout=subprocess.PIPE
+            )
             for _ in range(5):
                 acknowledged = int(child.stdout.readline())
             child.send_signal(signal.SIGKILL)
@@ -230,6 +235,31 @@ class Loading(Vec0Case):
                 nulls = "SELECT vec_length(v) FROM t WHERE rowid = 1"
                 self.assertEqual(db.one(nulls), 2)
                 db.close()
+
+    def test_nearlite_alone(self):
+        """Its module stands in; its checks and functions know the tables."""
+        db = self.connect()
+        db.run("CREATE VIRTUAL TABLE t USING vec0(v float[2])")
+        db.run("INSERT INTO t(v) VALUES('[0, 1]'), ('[0, 2]'), ('[0, 3]')")
+        db.close()
+        db = self.connect(load_vec0=False)
+        load(db, "NEARLITE_EXTENSION")
+        self.assertEqual(self.rows(db), [(3, 0.0), (2, 1.0)])
+        self.assertEqual(db.one("SELECT nearlite_check('t')"), "ok")
+        self.assertEqual(db.one("SELECT nearlite_stats('t') ->> '$.indexes[0].live'"), 3)
+        self.assertEqual(db.column("SELECT rowid FROM vss_knn('[0, 3]', 1)"), [3])
+        # A name is not needed as long as there is one table of hnsw.
+        db.run("CREATE VIRTUAL TABLE h USING hnsw(v float[2] metric=l2)")
+        db.run("INSERT INTO h(rowid, v) VALUES(70, '[0, 3]')")
+        self.assertEqual(db.column("SELECT rowid FROM vss_knn('[0, 3]', 1)"), [70])
+        self.assertEqual(db.column("SELECT rowid FROM vss_knn('[0, 3]', 1, 't')"), [3])
+
+    def test_the_module_of_another_extension_stays(self):
+        db = self.connect(":memory:", load_vec0=False)
+        load(db)  # in the place of sqlite-vec
+        load(db, "NEARLITE_EXTENSION")
+        db.run("CREATE VIRTUAL TABLE t USING vec0(v float[2])")
+        self.refuses(db, "t is no table of ours here", "SELECT nearlite_check()")
 
     def test_the_last_loaded_has_the_functions(self):
         for order, json in (

@@ -49,7 +49,9 @@ class Keys(Vec0Case):
 
     def test_conflict_clauses(self):
         for key, one, other in (("integer", 1, 2), ("text", "a", "b")):
-            self.db.run(f"CREATE VIRTUAL TABLE t USING vec0(id {key} primary key, v float[2], n int)")
+            self.db.run(
+                f"CREATE VIRTUAL TABLE t USING vec0(id {key} primary key, v float[2], n int)"
+            )
             self.db.run("INSERT INTO t VALUES(?, '[1, 1]', 1), (?, '[2, 2]', 2)", one, other)
             self.db.run("INSERT OR IGNORE INTO t VALUES(?, '[9, 9]', 9)", one)
             self.assertEqual(self.db.column("SELECT n FROM t ORDER BY id"), [1, 2])
@@ -125,7 +127,9 @@ class Values(Vec0Case):
         self.insert(integer + "BLOB", n=b"5")
         self.insert("Expected float for FLOAT metadata column f, received TEXT", f="1.5")
         self.insert("Expected text for TEXT metadata column s, received INTEGER", s=1)
-        partition = "Parition key type mismatch: The partition key column {} has type {}, but {} was"
+        partition = (
+            "Parition key type mismatch: The partition key column {} has type {}, but {} was"
+        )
         self.insert(partition.format("p", "INTEGER", "TEXT"), p="1")
         self.insert(partition.format("q", "TEXT", "FLOAT"), q=1.5)
         self.assertEqual(self.db.one("SELECT count(*) FROM t"), 0)
