@@ -31,8 +31,14 @@ Result<std::shared_ptr<Table>> LegacyTable::upgrade() {
   std::vector<const char*> arguments;
   for (const std::string& argument : arguments_) arguments.push_back(argument.c_str());
   NEARLITE_ASSIGN(auto table, Table::create(connection_, schema_, name_, options_, arguments));
-  NEARLITE_TRY(move_rows(*table));
-  NEARLITE_TRY(put_aside(*table));
+  Status status = move_rows(*table);
+  if (status.ok()) status = put_aside(*table);
+  if (!status.ok()) {
+    // Nothing stands for it that would hear of the rollback.
+    table->retire();
+    connection_.remove(*table);
+    return status;
+  }
   is_half_moved_ = false;
   is_moved_ = true;
   return table;
