@@ -139,9 +139,14 @@ std::vector<HiddenColumn> hidden_columns(std::string_view table, const TableOpti
     const auto has_name = [&](const Column& other) {
       return equals_ignoring_case(other.name, name);
     };
-    // In hnsw these names are reserved. A column of vec0 may have them; then they mean that.
-    if (std::none_of(options.columns.begin(), options.columns.end(), has_name))
-      columns.push_back(column);
+    const auto is_name = [&](HiddenColumn other) {
+      return equals_ignoring_case(name_of(other), name);
+    };
+    // In hnsw these names are reserved. A column of vec0 may have them; then they mean that. And a
+    // table may be called k.
+    const bool is_taken = std::any_of(options.columns.begin(), options.columns.end(), has_name) ||
+                          std::any_of(columns.begin(), columns.end(), is_name);
+    if (!is_taken) columns.push_back(column);
   }
   if (options.content) columns.push_back(HiddenColumn::kTouched);
   return columns;

@@ -186,8 +186,12 @@ void vec_to_json(sqlite3_context* context, int /*count*/, sqlite3_value** argume
     }
     sqlite3_str_appendchar(text, 1, ']');
     const int size = sqlite3_str_length(text);
+    const int rc = sqlite3_str_errcode(text);
     char* json = sqlite3_str_finish(text);
-    if (json == nullptr) return bare_code(SQLITE_NOMEM);
+    if (rc != SQLITE_OK || json == nullptr) {
+      sqlite3_free(json);
+      return bare_code(rc != SQLITE_OK ? rc : SQLITE_NOMEM);
+    }
     sqlite3_result_text(context, json, size, sqlite3_free);
     sqlite3_result_subtype(context, kSubtypeJson);
     return {};

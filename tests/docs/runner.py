@@ -2,8 +2,8 @@
 
 Each ```sql block runs in order in one fresh database, in a folder of its own that holds the
 extension as ./nearlite and build/nearlite, and ./vec0. The extension is loaded first, unless the
-document's own first block loads one. A ```text block directly after a ```sql block is what that block prints, as
-the sqlite3 shell prints it: one line a row, columns separated by `|`, NULL empty.
+document's own first block loads one. A ```text block directly after a ```sql block is what that
+block prints, as the sqlite3 shell prints it: one line a row, columns separated by `|`, NULL empty.
 
 Comments directly before a block say more about it:
   <!-- params: {"query": [1, 0, 0]} -->   values of its named parameters; lists become JSON text

@@ -170,6 +170,13 @@ class Create(Vec0Case):
         self.assertEqual(self.db.column(f"{found} AND filter = ?", "n > 1 OR n IS NULL"), [2])
         self.assertEqual(self.db.column("SELECT name FROM pragma_table_info('t')")[-1], "n")
 
+    def test_tables_called_like_hidden_columns(self):
+        for table in ("k", "distance", "filter", "rowid", "vec0"):
+            self.create("v float[2]", table)
+            self.db.run(f"INSERT INTO {table}(v) VALUES('[1, 2]')")
+            found = f"SELECT count(*) FROM {table} WHERE v MATCH '[1, 2]' AND k = 1"
+            self.assertEqual(self.db.one(found), 1)
+
     def test_quoted_names_comments_and_blanks(self):
         self.create('"the vector" float[2], -- a comment\n `m x` text /* more */ , [n] int,', "u")
         names = self.db.column("SELECT name FROM pragma_table_info('u')")
