@@ -73,6 +73,7 @@ Status LegacyCursor::begin(int plan, const char* terms, std::span<sqlite3_value*
         NEARLITE_ASSIGN(query.k, read_vec0_k(values[i]));
         break;
       }
+      case 'a':
       case 'b':
         if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
           query.beyond.push_back(
@@ -83,7 +84,12 @@ Status LegacyCursor::begin(int plan, const char* terms, std::span<sqlite3_value*
       case 'R':
       case 'f':
       case 'F': NEARLITE_TRY(add_term(term, values[i])); break;
-      default: break;  // hints: the answer is complete in any case
+      case 'l':
+      case 'o':
+      case 'u':
+      case 'e':
+      case 'x': break;  // the answer is complete and exact in any case
+      default: return {Code::kInternal, "nearlite: query plan does not fit"};
     }
   }
   return searching_ ? search(query) : open_scan();

@@ -92,6 +92,37 @@ class Damage(Case):
                     self.fails(CORRUPT_VTAB, db.run, sql, names=["l2"])
             db.close()
 
+    def test_a_place_taken_by_nobody_is_noticed(self):
+        db = self.vec0(self.unpack("v0.1.9"))
+        for chunk, bits in db.run("SELECT chunk_id, validity FROM l2_chunks"):
+            free = [bit for bit in range(8) if not bits[0] >> bit & 1]
+            if free:
+                bits = bytes([bits[0] | 1 << free[0]])
+                db.run("UPDATE l2_chunks SET validity = ? WHERE chunk_id = ?", bits, chunk)
+                break
+        right = expected("v0.1.9")["l2"]
+        self.assert_rows(db, "l2", right)
+        for sql in (
+            "SELECT rowid FROM l2 WHERE e MATCH '[1,2,3,4,5,6]' AND k = 3",
+            "INSERT INTO l2(l2) VALUES ('integrity-check')",
+            "INSERT INTO l2(l2) VALUES ('upgrade')",
+        ):
+            with self.subTest(sql=sql):
+                self.fails(CORRUPT_VTAB, db.run, sql, names=["l2", len(right["rows"])])
+
+    def test_texts_that_do_not_fit_are_noticed(self):
+        for change in (
+            "UPDATE meta_metadatatext00 SET data = 'z' || substr(data, 2) WHERE data < 'b'",
+            "UPDATE meta_metadatatext00 SET data = data || ' and more'",
+            "UPDATE meta_metadatatext00 SET data = CAST(data AS BLOB)",
+            "DELETE FROM meta_metadatatext00",
+        ):
+            with self.subTest(change=change):
+                db = self.vec0(self.unpack("v0.1.9"))
+                db.run(change)
+                self.fails(CORRUPT_VTAB, db.run, "SELECT t FROM meta", names=["meta"])
+                db.close()
+
     def test_missing_tables_are_named(self):
         for kind in ("vector_chunks00", "metadatachunks01", "metadatatext00"):
             db = self.vec0(self.unpack("v0.1.9"))

@@ -4,8 +4,9 @@
     python3 sqlite_vec_fixtures.py <folder>/sqlite_vec/vec0 …
 
 needs a Python that can load extensions, and takes one library after the other, each in a
-process of its own. sqlite-vec-<version>.db.xz is what it wrote; sqlite-vec-<version>.json.xz
-is what it answered: for each table its rows, and the k nearest of a few queries, also with conditions.
+process of its own. sqlite-vec-<version>.db.xz is what it wrote. What it answered is in
+sqlite-vec-<version>.json.xz: for each table its rows, and the k nearest of a few queries, also
+with conditions.
 """
 
 import json

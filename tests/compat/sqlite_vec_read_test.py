@@ -33,6 +33,9 @@ class AsItStands(Case):
             ("t IN ('a', '', 'thirteen byte')", lambda r: r[3] in ("a", "", "thirteen byte")),
             ("n IN (0, -1)", lambda r: r[4] in (0, -1)),
             ("n = '0'", lambda r: r[4] == 0),
+            ("n IN ('0', '-1')", lambda r: r[4] in (0, -1)),
+            ("n > (SELECT '3')", lambda r: r[4] > 3),
+            ("t > (SELECT 5)", lambda r: r[3] > "5"),
             ("r < 1", lambda r: r[5] < 1),
             ("t IS NOT NULL AND n IS NULL", lambda r: False),
             ("b = 1 AND rowid > 20", lambda r: r[6] == 1 and r[0] > 20),
@@ -67,6 +70,22 @@ class AsItStands(Case):
                 self.assertEqual(set(db.column(sql)), right)
                 sql += " AND e MATCH ? AND k = 99"
                 self.assertEqual(set(db.column(sql, query)), right)
+
+    def test_conditions_on_auxiliary_columns(self):
+        db = self.vec0(self.unpack("v0.1.9"))
+        rows = expected("v0.1.9")["aux"]["rows"]
+        query = bytes.fromhex(rows[0][2]["blob"])
+        for condition, keep in (
+            ("size > 9000", lambda r: r[4] is not None and r[4] > 9000),
+            ("note IS NULL", lambda r: r[3] is None),
+            ("note LIKE 'NOTE 1%'", lambda r: r[3] is not None and r[3].startswith("note 1")),
+        ):
+            with self.subTest(condition=condition):
+                right = {row[0] for row in rows if keep(row)}
+                sql = f"SELECT rowid FROM aux WHERE {condition}"
+                self.assertEqual(set(db.column(sql)), right)
+                sql += " AND e MATCH ? AND k = 3"
+                self.assertEqual(len(db.column(sql, query)), min(3, len(right)))
 
     def test_joins_and_limits(self):
         db = self.vec0(self.unpack("v0.1.6"))
