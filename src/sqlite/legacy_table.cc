@@ -83,28 +83,35 @@ Status LegacyTable::command(std::string_view name) {
 
 // ---- Checking
 
-// Every value of a row, and whether our table can hold it.
-Status LegacyTable::check_row(LegacyReader& reader, const LegacyRow& row) {
+// Whether our table can hold it.
+Status LegacyTable::check_vector(std::size_t vector_index, const LegacyValue& value) const {
+  const VectorColumn& vector = options_.vectors[vector_index];
+  std::vector<float> components;
+  const auto bytes = std::as_bytes(std::span(value.bytes.data(), value.bytes.size()));
+  return parse_vector_blob(bytes, vector.type, vector.dim, components);
+}
+
+// Every value of a row.
+Status LegacyTable::check_row(LegacyReader& reader, const LegacyRow& row, Bad bad) {
   LegacyValue value;
   for (std::size_t i = 0; i < options_.columns.size(); ++i) {
     NEARLITE_TRY(reader.value(row, i, value));
     const Column& column = options_.columns[i];
-    if (column.kind != ColumnKind::kVector) continue;
-    const VectorColumn& vector = options_.vectors[column.vector_index];
-    std::vector<float> components;
-    const auto bytes = std::as_bytes(std::span(value.bytes.data(), value.bytes.size()));
-    const Status status = parse_vector_blob(bytes, vector.type, vector.dim, components);
+    if (column.kind != ColumnKind::kVector || bad == Bad::kNull) continue;
+    const Status status = check_vector(column.vector_index, value);
     if (status.code() == Code::kInvalidArgument) {
-      return {Code::kInvalidArgument, "nearlite: " + name_ + ": row " + std::to_string(row.rowid) +
-                                          ": " + column.name + ": " + status.message()};
+      return {Code::kInvalidArgument, "row " + std::to_string(row.rowid) + ": " + column.name +
+                                          ": " + status.message() + " (the command '" +
+                                          std::string(kUpgradeWithoutNan) +
+                                          "' makes such vectors NULL)"};
     }
     NEARLITE_TRY(status);
   }
   return {};
 }
 
-Status LegacyTable::check_rows(LegacyReader& reader, std::size_t limit,
-                               std::vector<std::string>& problems) {
+Status LegacyTable::check_rows(LegacyReader& reader, std::size_t limit, Bad bad,
+                               std::vector<Status>& problems) {
   NEARLITE_ASSIGN(Statement statement,
                   Statement::prepare(db_,
                                      std::string("SELECT ") + LegacyReader::kRowColumns + " FROM " +
@@ -116,20 +123,27 @@ Status LegacyTable::check_rows(LegacyReader& reader, std::size_t limit,
     NEARLITE_ASSIGN(const bool found, use.step());
     if (!found) return {};
     Status status = reader.take_row(use, row);
-    if (status.ok()) status = check_row(reader, row);
+    if (status.ok()) status = check_row(reader, row, bad);
     if (status.ok()) continue;
     if (status.code() != Code::kCorruption && status.code() != Code::kInvalidArgument)
       return status;
-    problems.push_back(status.message());
+    problems.push_back(std::move(status));
   }
   return {};
 }
 
 Result<std::vector<std::string>> LegacyTable::check(std::size_t limit) {
+  NEARLITE_ASSIGN(const auto problems, find_problems(limit, Bad::kRefuse));
+  std::vector<std::string> lines;
+  for (const Status& problem : problems) lines.push_back(problem.message());
+  return lines;
+}
+
+Result<std::vector<Status>> LegacyTable::find_problems(std::size_t limit, Bad bad) {
   NEARLITE_TRY(broken_);
-  std::vector<std::string> problems;
+  std::vector<Status> problems;
   LegacyReader reader = make_reader();
-  NEARLITE_TRY(check_rows(reader, limit, problems));
+  NEARLITE_TRY(check_rows(reader, limit, bad, problems));
   if (problems.size() >= limit) return problems;
   // Rows are found from above; here, whether the chunks have others.
   NEARLITE_ASSIGN(Statement statement,
@@ -145,7 +159,7 @@ Result<std::vector<std::string>> LegacyTable::check(std::size_t limit) {
     if (!found) break;
     const Status status = reader.take_chunk(use, chunk);
     if (status.code() == Code::kCorruption) {
-      problems.push_back(status.message());
+      problems.push_back(status);
       return problems;
     }
     NEARLITE_TRY(status);
@@ -153,8 +167,8 @@ Result<std::vector<std::string>> LegacyTable::check(std::size_t limit) {
   }
   NEARLITE_ASSIGN(const std::int64_t rows, reader.count_rows());
   if (taken != rows && (taken != 0 || reader.needs_chunks())) {
-    problems.push_back("nearlite: " + name_ + ": its chunks have " + std::to_string(taken) +
-                       " rows, but " + std::to_string(rows) + " are known");
+    problems.push_back(corruption(name_, "its chunks have " + std::to_string(taken) +
+                                             " rows, but " + std::to_string(rows) + " are known"));
   }
   return problems;
 }

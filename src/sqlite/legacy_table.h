@@ -19,6 +19,10 @@
 
 namespace nearlite::sqlite {
 
+/// Commands that only a table of sqlite-vec's has.
+inline constexpr std::string_view kUpgrade = "upgrade";
+inline constexpr std::string_view kUpgradeWithoutNan = "upgrade-without-nan";
+
 class LegacyTable {
  public:
   /// CONNECT, where has_legacy_tables(). A table whose shadow tables are not as they must be can
@@ -48,17 +52,22 @@ class LegacyTable {
   Result<std::vector<std::string>> check(std::size_t limit);
 
   /// Moves everything into a table of ours, which stands for this one from now on. A failure
-  /// leaves everything as it was, or makes sync() fail until it is rolled back.
-  Result<std::shared_ptr<Table>> upgrade();
-  /// Any command but 'upgrade'.
+  /// leaves everything as it was, or makes sync() fail until it is rolled back. `bad`: what to do
+  /// about vectors with NaN or infinity in them.
+  enum class Bad : std::uint8_t { kRefuse, kNull };
+  Result<std::shared_ptr<Table>> upgrade(Bad bad);
+  /// A command that is no upgrade.
   Status command(std::string_view name);
   /// xSync.
   Status sync();
 
  private:
   LegacyTable(Connection& connection, std::string schema, std::string name, TableOptions options);
-  Status check_rows(LegacyReader& reader, std::size_t limit, std::vector<std::string>& problems);
-  Status check_row(LegacyReader& reader, const LegacyRow& row);
+  Result<std::vector<Status>> find_problems(std::size_t limit, Bad bad);
+  Status check_rows(LegacyReader& reader, std::size_t limit, Bad bad,
+                    std::vector<Status>& problems);
+  Status check_row(LegacyReader& reader, const LegacyRow& row, Bad bad);
+  Status check_vector(std::size_t vector_index, const LegacyValue& value) const;
   Status move_rows(Table& table);
   Status put_aside(Table& table);
 

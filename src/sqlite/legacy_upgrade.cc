@@ -13,18 +13,18 @@
 
 namespace nearlite::sqlite {
 
-Result<std::shared_ptr<Table>> LegacyTable::upgrade() {
+Result<std::shared_ptr<Table>> LegacyTable::upgrade(Bad bad) {
   NEARLITE_TRY(broken_);
   if (reading_count_ > 0) {
     return Status::from_sqlite(
         Code::kBusy, SQLITE_LOCKED,
         "nearlite: " + name_ + ": upgrade: a SELECT on it is not finished yet");
   }
-  NEARLITE_ASSIGN(const auto problems, check(1));
+  NEARLITE_ASSIGN(const auto problems, find_problems(1, bad));
   if (!problems.empty()) {
-    return Status(
-        Code::kCorruption,
-        "nearlite: " + name_ + ": upgrade: nothing was done, because: " + problems.front());
+    return Status(problems.front().code(),
+                  "nearlite: " + name_ +
+                      ": upgrade: nothing was done, because: " + problems.front().message());
   }
   const KeepLastRowid keep(db_);
   is_half_moved_ = true;
@@ -68,6 +68,10 @@ Status LegacyTable::move_rows(Table& table) {
     one.bind(1, row.rowid);
     for (std::size_t i = 0; i < values.size(); ++i) {
       NEARLITE_TRY(reader.value(row, i, values[i]));
+      const Column& column = options_.columns[i];
+      // Looked for before, unless such a vector becomes NULL.
+      if (column.kind == ColumnKind::kVector && !check_vector(column.vector_index, values[i]).ok())
+        values[i] = LegacyValue();
       values[i].bind(one, static_cast<int>(i + 2));
     }
     NEARLITE_ASSIGN(const bool is_row, one.step());

@@ -203,8 +203,8 @@ int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {
 }
 
 // 'upgrade' puts a table of ours in the place of one of sqlite-vec's, and so does any write.
-Status replace_legacy(Vtab& vtab) {
-  NEARLITE_ASSIGN(auto table, vtab.legacy->upgrade());
+Status replace_legacy(Vtab& vtab, LegacyTable::Bad bad) {
+  NEARLITE_ASSIGN(auto table, vtab.legacy->upgrade(bad));
   vtab.attach(std::move(table));
   vtab.legacy.reset();
   return {};
@@ -214,7 +214,9 @@ Status replace_legacy(Vtab& vtab) {
 Status write_legacy(Vtab& vtab, int argc, sqlite3_value** argv, bool& is_done) {
   const std::string_view command = command_of(*vtab.legacy, argc, argv);
   is_done = !command.empty();
-  if (command.empty() || command == "upgrade") return replace_legacy(vtab);
+  if (command.empty() || command == kUpgrade)
+    return replace_legacy(vtab, LegacyTable::Bad::kRefuse);
+  if (command == kUpgradeWithoutNan) return replace_legacy(vtab, LegacyTable::Bad::kNull);
   return vtab.legacy->command(command);
 }
 

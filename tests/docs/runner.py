@@ -9,7 +9,7 @@ Comments directly before a block say more about it:
   <!-- params: {"query": [1, 0, 0]} -->   values of its named parameters; lists become JSON text
   <!-- error: dimensions -->              its last statement fails with a message like this
   <!-- fresh -->                          start over with an empty database, extension loaded
-  <!-- file: old.db tests/a.db.xz -->     before it runs, that file of the project, unpacked, is there
+  <!-- file: old.db tests/a.db.xz -->     that file of the project is there, unpacked
 """
 
 import json
