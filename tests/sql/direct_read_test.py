@@ -1,5 +1,5 @@
-"""Distances whose vectors come straight from the file are those of the rows, whatever happens to the
-file: nothing that is old, moved or somebody else's is ever used."""
+"""Distances whose vectors come straight from the file are those of the rows, whatever happens to
+the file: nothing that is old, moved or somebody else's is ever used (INVARIANT D6)."""
 
 import json
 import random
@@ -40,12 +40,13 @@ class DirectReads(SqlCase):
         return json.loads(db.one("SELECT nearlite_stats('t')"))["indexes"][0]["direct_reads"]
 
     def check(self, db, queries=40):
-        """Distances equal those of the function on the stored vectors. Returns how many vectors came
-        directly."""
+        """Distances equal those of the function on the stored vectors. Returns how many vectors
+        came directly."""
         before = self.count(db)
         for _ in range(queries):
             query = vector(self.generator)
-            found = db.run("SELECT rowid, distance FROM t WHERE embedding MATCH ? AND k = 10", query)
+            sql = "SELECT rowid, distance FROM t WHERE embedding MATCH ? AND k = 10"
+            found = db.run(sql, query)
             self.assertEqual(len(found), 10)
             for rowid, distance in found:
                 self.assertEqual(
