@@ -66,7 +66,7 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   const bool own = write_ && !write_->stale;
   // A poisoned transaction can only be rolled back; until then its rows may be half written, and
   // nothing of them may get into a shared cache (INVARIANT C3).
-  if (request.exact || (write_ && !write_->poison.empty())) {
+  if (request.exact || options_.exact_up_to == UINT64_MAX || (write_ && !write_->poison.empty())) {
     report_.path = SearchPath::kExact;
     return search_exact(request);
   }
@@ -82,7 +82,12 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
     view.live_count -= write_->dead.size();
     view.cache = write_->cache;
     view.quantizer = write_->quantizer;
-  } else {
+  }
+  if (options_.exact_up_to > 0 && view.live_count <= options_.exact_up_to) {
+    report_.path = SearchPath::kExact;
+    return search_exact(request);
+  }
+  if (!own) {
     NEARLITE_ASSIGN(view.cache, acquire(at));
     if (view.cache) view.quantizer = view.cache->quantizer();
   }

@@ -5,6 +5,10 @@
 
 namespace nearlite::sqlite {
 
+namespace {
+constexpr sqlite3_int64 kVec0KMax = 4096;
+}  // namespace
+
 // Columns of both statements: rowid, the node of each vector column, then the other columns in
 // order.
 std::string Cursor::select_list() const {
@@ -14,7 +18,7 @@ std::string Cursor::select_list() const {
   }
   for (std::size_t i = 0; i < table_->index_count(); ++i) list += ", " + Table::node_column(i);
   for (const Column& column : table_->options().columns) {
-    if (column.kind != ColumnKind::kVector) list += ", " + quote_identifier(column.name);
+    if (column.is_stored()) list += ", " + quote_identifier(column.stored_name());
   }
   return list;
 }
@@ -41,7 +45,7 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
         query = values[i];
         vector_index = static_cast<std::size_t>(term.column);
         break;
-      case 'k': arguments.k = values[i]; break;
+      case 'k': NEARLITE_TRY(take_k(values[i], arguments)); break;
       case 'e': arguments.ef_search = values[i]; break;
       case 'x': arguments.exact = values[i]; break;
       case 'l': arguments.limit_hint = sqlite3_value_int64(values[i]); break;
@@ -49,6 +53,15 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
       case 'u':
         if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
           arguments.distance_bound = sqlite3_value_double(values[i]);
+        }
+        break;
+      case 'b':
+        if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
+          const double bound = sqlite3_value_double(values[i]);
+          const bool is_open = term.op == SQLITE_INDEX_CONSTRAINT_GT;
+          auto& beyond = arguments.beyond;
+          if (!beyond || bound > beyond->distance) beyond = {bound, false};
+          if (bound == beyond->distance) beyond->is_open = beyond->is_open || is_open;
         }
         break;
       case 'w': NEARLITE_TRY(rows.add_text(values[i])); break;
@@ -59,6 +72,25 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
   NEARLITE_TRY(rows.limit(vector_index, arguments));
   return stream_.open(table_, vector_index, query, std::move(arguments));
+}
+
+// sqlite-vec takes whatever SQLite makes a whole number of, up to its limit.
+Status Cursor::take_k(sqlite3_value* value, SearchStream::Arguments& arguments) const {
+  if (table_->options().front == Front::kHnsw) {
+    arguments.k = value;
+    return {};
+  }
+  const sqlite3_int64 k = sqlite3_value_int64(value);
+  if (k < 0) {
+    return {Code::kInvalidArgument, "k value in knn queries must be greater than or equal to 0."};
+  }
+  if (k > kVec0KMax) {
+    return {Code::kInvalidArgument, "k value in knn query too large, provided " +
+                                        std::to_string(k) + " and the limit is " +
+                                        std::to_string(kVec0KMax)};
+  }
+  arguments.count = static_cast<std::size_t>(k);
+  return {};
 }
 
 Status Cursor::open_scan(const Filter& filter) {
@@ -110,16 +142,21 @@ Status Cursor::load_row() {
 }
 
 Status Cursor::column(sqlite3_context* context, int column) {
+  if (sqlite3_vtab_nochange(context) != 0) return {};
   const auto declared = static_cast<int>(table_->options().columns.size());
   if (column >= declared) {
-    if (searching_ && column == declared + kDistance) {
+    const auto hidden = static_cast<std::size_t>(column - declared);
+    if (searching_ && table_->hidden()[hidden] == HiddenColumn::kDistance) {
       NEARLITE_ASSIGN(const double distance, stream_.distance());
       sqlite3_result_double(context, distance);
     }
     return {};  // the other hidden columns read as NULL
   }
-  if (sqlite3_vtab_nochange(context) != 0) return {};
   if (!searching_) return row_column(context, column, *scan_use_);
+  if (table_->options().columns[static_cast<std::size_t>(column)].kind == ColumnKind::kRowid) {
+    sqlite3_result_int64(context, rowid());  // without reading the row
+    return {};
+  }
   NEARLITE_TRY(load_row());
   return row_use_ ? row_column(context, column, *row_use_) : Status();
 }
@@ -139,9 +176,13 @@ Status Cursor::row_column(sqlite3_context* context, int column, StatementUse& ro
       return corruption(table_->name() + "_rows", "node id " + std::to_string(id));
     return table_->result_vector(wanted.vector_index, static_cast<NodeId>(id), context);
   }
+  if (wanted.kind == ColumnKind::kRowid) {
+    sqlite3_result_int64(context, row.column_int64(0));
+    return {};
+  }
   int place = 1 + static_cast<int>(table_->index_count());
   for (int i = 0; i < column; ++i) {
-    if (columns[static_cast<std::size_t>(i)].kind != ColumnKind::kVector) ++place;
+    if (columns[static_cast<std::size_t>(i)].is_stored()) ++place;
   }
   sqlite3_result_value(context, row.column_value(place));
   return {};

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/try.h"
 #include "sqlite/boundary.h"
 
 namespace nearlite::sqlite {
@@ -17,12 +18,13 @@ constexpr double kRowidCost = 10.0;
 // Collects terms while walking the constraints of one xBestIndex call.
 class Planner {
  public:
-  Planner(const TableOptions& options, sqlite3_index_info* info) : options_(options), info_(info) {
+  Planner(std::string_view table, const TableOptions& options, sqlite3_index_info* info)
+      : options_(options), info_(info), hidden_columns_(hidden_columns(table, options)) {
     hidden_ = static_cast<int>(options.columns.size());
   }
 
   Status run() {
-    find_query();
+    NEARLITE_TRY(find_query());
     if (blocked_) return bare_code(SQLITE_CONSTRAINT);
     for (int i = 0; i < info_->nConstraint; ++i) consider(i);
     if (blocked_) return bare_code(SQLITE_CONSTRAINT);
@@ -46,6 +48,17 @@ class Planner {
            options_.columns[static_cast<std::size_t>(column)].kind == ColumnKind::kVector;
   }
 
+  [[nodiscard]] bool is_rowid(int column) const {
+    return column < 0 ||
+           (column < hidden_ &&
+            options_.columns[static_cast<std::size_t>(column)].kind == ColumnKind::kRowid);
+  }
+
+  [[nodiscard]] bool is_distance(int column) const {
+    return column >= hidden_ &&
+           hidden_columns_[static_cast<std::size_t>(column - hidden_)] == HiddenColumn::kDistance;
+  }
+
   void add(int i, char kind, int column, bool omit) {
     PlanTerm term;
     term.kind = kind;
@@ -61,17 +74,21 @@ class Planner {
     info_->aConstraintUsage[i].omit = omit ? 1 : 0;
   }
 
-  void find_query() {
+  Status find_query() {
     for (int i = 0; i < info_->nConstraint; ++i) {
       if (at(i).op != SQLITE_INDEX_CONSTRAINT_MATCH || !is_vector(at(i).iColumn)) continue;
+      if (search_ && options_.front == Front::kVec0) {
+        return {Code::kInvalidArgument, "only 1 MATCH operator is allowed in a single vec0 query"};
+      }
       if (at(i).usable == 0 || search_) {
         blocked_ = true;  // the query comes from a table further right, or there are two
-        return;
+        return {};
       }
       search_ = true;
       const Column& column = options_.columns[static_cast<std::size_t>(at(i).iColumn)];
       add(i, 'v', static_cast<int>(column.vector_index), true);
     }
+    return {};
   }
 
   void consider(int i) {
@@ -83,11 +100,11 @@ class Planner {
       return;
     }
     if (column >= hidden_) {
-      hidden(i, column - hidden_, op, usable);
+      hidden(i, hidden_columns_[static_cast<std::size_t>(column - hidden_)], op, usable);
       return;
     }
     if (!usable || is_vector(column) || operator_text(op) == nullptr) return;
-    const bool is_rowid = column < 0;
+    const bool is_rowid = this->is_rowid(column);
     // A name that would not survive the plan's text: SQLite compares.
     const char* collation = sqlite3_vtab_collation(info_, i);
     if (collation != nullptr && std::strpbrk(collation, ":;#") != nullptr) return;
@@ -95,11 +112,11 @@ class Planner {
     const bool is_list = op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info_, i, 1) != 0;
     if (is_rowid && op == SQLITE_INDEX_CONSTRAINT_EQ && !is_list) rowid_equal_ = true;
     filtered_ = true;
-    add(i, is_rowid ? (is_list ? 'R' : 'r') : (is_list ? 'F' : 'f'), column, true);
+    add(i, is_rowid ? (is_list ? 'R' : 'r') : (is_list ? 'F' : 'f'), is_rowid ? -1 : column, true);
   }
 
-  void hidden(int i, int which, int op, bool usable) {
-    if (which == kFilter && op == SQLITE_INDEX_CONSTRAINT_EQ) {
+  void hidden(int i, HiddenColumn which, int op, bool usable) {
+    if (which == HiddenColumn::kFilter && op == SQLITE_INDEX_CONSTRAINT_EQ) {
       if (!usable) {
         blocked_ = true;
         return;
@@ -109,17 +126,21 @@ class Planner {
       return;
     }
     if (!search_) return;
-    if (which == kDistance) {
+    if (which == HiddenColumn::kDistance) {
       if (usable && (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE))
         add(i, 'u', 0, false);
+      if (usable && (op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE))
+        add(i, 'b', 0, false);
       return;
     }
-    if (op != SQLITE_INDEX_CONSTRAINT_EQ || which >= kCommand) return;
+    const bool is_argument = which == HiddenColumn::kK || which == HiddenColumn::kEfSearch ||
+                             which == HiddenColumn::kExact;
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ || !is_argument) return;
     if (!usable) {
       blocked_ = true;
       return;
     }
-    add(i, which == kK ? 'k' : which == kEfSearch ? 'e' : 'x', 0, true);
+    add(i, which == HiddenColumn::kK ? 'k' : which == HiddenColumn::kEfSearch ? 'e' : 'x', 0, true);
   }
 
   // For EXPLAIN QUERY PLAN, in which values are not known: which way a search goes depends on how
@@ -153,7 +174,7 @@ class Planner {
   void order() {
     if (info_->nOrderBy != 1 || info_->aOrderBy[0].desc != 0) return;
     const int column = info_->aOrderBy[0].iColumn;
-    if (search_ ? column == hidden_ + kDistance : column < 0) info_->orderByConsumed = 1;
+    if (search_ ? is_distance(column) : is_rowid(column)) info_->orderByConsumed = 1;
   }
 
   void estimate() {
@@ -172,6 +193,7 @@ class Planner {
 
   const TableOptions& options_;
   sqlite3_index_info* info_;
+  std::vector<HiddenColumn> hidden_columns_;
   std::vector<PlanTerm> terms_;
   int hidden_ = 0;
   bool search_ = false;
@@ -200,8 +222,8 @@ const char* operator_text(int op) noexcept {
   }
 }
 
-Status choose_plan(const TableOptions& options, sqlite3_index_info* info) {
-  return Planner(options, info).run();
+Status choose_plan(std::string_view table, const TableOptions& options, sqlite3_index_info* info) {
+  return Planner(table, options, info).run();
 }
 
 std::string encode_plan(const std::vector<PlanTerm>& terms) {

@@ -1,6 +1,7 @@
 #include "sqlite/search_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
@@ -21,6 +22,10 @@ Status SearchStream::read_arguments(const Arguments& arguments) {
     return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +
                                         shown(text == nullptr ? "" : text)};
   };
+  if (arguments.count) {
+    has_k_ = true;
+    request_.k = *arguments.count;
+  }
   if (arguments.k != nullptr && sqlite3_value_type(arguments.k) != SQLITE_NULL) {
     has_k_ = true;
     if (sqlite3_value_numeric_type(arguments.k) != SQLITE_INTEGER ||
@@ -49,13 +54,19 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   NEARLITE_TRY(table_->ready());
   NEARLITE_TRY(read_arguments(arguments));
   arguments_ = std::move(arguments);
-  if (sqlite3_value_type(query) == SQLITE_NULL) {
+  const bool is_null = sqlite3_value_type(query) == SQLITE_NULL;
+  if (is_null && table_->options().front == Front::kHnsw) {
     finished_ = true;  // nothing is near to NULL
     return {};
   }
-  NEARLITE_TRY(table_->parse_vector(vector_index, query, query_));
+  NEARLITE_TRY(table_->parse_vector(vector_index, VectorUse::kQuery, query, query_));
   request_.query = query_;
-  request_.lazy_distances = !arguments_.distance_bound;
+  request_.lazy_distances = !arguments_.distance_bound && !arguments_.beyond;
+  if (arguments_.beyond && has_k_) {
+    left_ = std::exchange(request_.k, 0);
+    has_k_ = false;
+    finished_ = *left_ == 0;
+  }
   if (arguments_.allowed) request_.allowed = arguments_.allowed.get();
   if (arguments_.allowed_rows) request_.allowed_rows = &*arguments_.allowed_rows;
   batch_size_ =
@@ -108,8 +119,23 @@ Status SearchStream::fill() {
     const std::size_t due = target - std::min(target, emitted_.size());
     if (!finished_ && batch_.size() > due) batch_.resize(due);
     for (const Hit& hit : batch_) emitted_.insert(hit.rowid);
+    keep_beyond();
   }
   return {};
+}
+
+void SearchStream::keep_beyond() {
+  if (!arguments_.beyond) return;
+  const LowerBound& bound = *arguments_.beyond;
+  std::erase_if(batch_, [&](const Hit& hit) {
+    return hit.distance < bound.distance || (bound.is_open && hit.distance == bound.distance);
+  });
+  if (!left_) return;
+  if (batch_.size() >= *left_) {
+    batch_.resize(*left_);
+    finished_ = true;
+  }
+  *left_ -= batch_.size();
 }
 
 Result<double> SearchStream::distance() {

@@ -15,16 +15,23 @@ namespace nearlite::sqlite {
 
 class SearchStream {
  public:
+  /// Rows nearer than this are passed over, and with is_open those at it, too.
+  struct LowerBound {
+    double distance = 0;
+    bool is_open = false;
+  };
   /// Checks the arguments (null where not given) and runs the first batch. k: >= 0; ef_search: 1 to
   /// kEfMax.
   struct Arguments {
     sqlite3_value* k = nullptr;
+    std::optional<std::size_t> count;  // k that is checked already
     sqlite3_value* ef_search = nullptr;
     sqlite3_value* exact = nullptr;
     std::uint32_t ef_search_default = 0;             // where ef_search is not given; 0: the index's
     bool is_exact_default = false;                   // where exact is not given
     std::int64_t limit_hint = -1;                    // rows the query will take at most
     std::optional<double> distance_bound;            // rows further away than this do not matter
+    std::optional<LowerBound> beyond;                // k counts rows beyond it
     std::shared_ptr<const NodeSet> allowed;          // null: all
     std::optional<std::vector<RowId>> allowed_rows;  // external content
   };
@@ -40,6 +47,7 @@ class SearchStream {
 
  private:
   Status fill();
+  void keep_beyond();
   Result<std::size_t> plan_batch();
   Status read_arguments(const Arguments& arguments);
 
@@ -49,6 +57,7 @@ class SearchStream {
   Arguments arguments_;
   SearchRequest request_;
   bool has_k_ = false;
+  std::optional<std::size_t> left_;  // of k, where a lower bound makes the search a stream
   bool finished_ = false;
   std::size_t batch_size_ = 0;
   std::unordered_set<RowId> emitted_;

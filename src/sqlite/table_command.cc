@@ -99,6 +99,7 @@ Status Table::change_setting(std::string_view name, const std::string& value) {
     return {};
   }
   NEARLITE_TRY(change_option(name_, name, value, options_));
+  drop_own_settings(name, options_);
   const std::string canonical = canonical_option(name);
   const std::string text = option_text(options_, canonical);
   NEARLITE_TRY(indexes_.front()->store().put_config(
