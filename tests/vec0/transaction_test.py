@@ -190,8 +190,12 @@ class Loading(Vec0Case):
         db.run("CREATE VIRTUAL TABLE t USING vec0(v float[2])")
         db.run("BEGIN")
         db.run("INSERT INTO t(v) VALUES('[0, 1]'), ('[0, 2]'), ('[0, 3]')")
+        # While a statement runs SQLite would not let functions be replaced.
+        running = db.cursor("SELECT vec_length(v) FROM t")
+        self.assertEqual(next(running), (2,))
         load(db)
         self.assertEqual(self.rows(db), [(3, 0.0), (2, 1.0)])
+        self.assertEqual(list(running), [(2,), (2,)])
         db.run("COMMIT")
         load(db)
         self.assertEqual(self.rows(db), [(3, 0.0), (2, 1.0)])
