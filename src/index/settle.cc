@@ -90,7 +90,7 @@ Result<std::vector<Hit>> Index::settle(const View& view, const SearchRequest& re
       if (i >= wanted) break;
       run_begin = i;
     }
-    hits.push_back({distance, graph.rowid(id), id, false});
+    hits.push_back({distance, graph.rowid(id), id, false, read_fingerprint(graph, id)});
   }
   NEARLITE_TRY(order_run(request, std::span(hits).subspan(run_begin)));
   hits.resize(wanted);
@@ -108,11 +108,18 @@ Status Index::order_run(const SearchRequest& request, std::span<Hit> run) {
 Status Index::measure(std::span<const float> query, std::span<Hit> hits) {
   std::vector<NodeId>& ids = scratch_->wanted;
   ids.clear();
-  for (const Hit& hit : hits) {
-    if (!hit.is_exact) ids.push_back(hit.id);
+  ExactDistance distance(options_, query);
+  scratch_->stored.resize(slot_content_bytes(options_));
+  for (Hit& hit : hits) {
+    if (hit.is_exact) continue;
+    if (hit.fingerprint != 0 && store_->read_known(hit.id, hit.fingerprint, scratch_->stored)) {
+      NEARLITE_ASSIGN(hit.distance, distance.to(scratch_->stored));
+      hit.is_exact = true;
+    } else {
+      ids.push_back(hit.id);
+    }
   }
   if (ids.empty()) return {};
-  ExactDistance distance(options_, query);
   return store_->read_vectors(ids, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
     const auto hit = std::find_if(hits.begin(), hits.end(),
                                   [&](const Hit& candidate) { return candidate.id == id; });

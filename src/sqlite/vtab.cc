@@ -25,6 +25,8 @@ struct Vtab : sqlite3_vtab {
   Vtab() noexcept : sqlite3_vtab() {}
   ~Vtab() {
     if (table) table->detach();
+    // SQLite asks for the message of most callbacks, and frees it; not for that of xDestroy.
+    sqlite3_free(zErrMsg);
   }
   Vtab(const Vtab&) = delete;
   Vtab& operator=(const Vtab&) = delete;
