@@ -70,26 +70,35 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
   return append_list(value, text_);
 }
 
-Status Filter::add_text(sqlite3_value* value) {
+Result<std::optional<GivenCondition>> read_condition(const std::string& table,
+                                                     const TableOptions& options,
+                                                     sqlite3_value* value) {
   const int type = sqlite3_value_type(value);
-  if (type == SQLITE_NULL) return {};
+  if (type == SQLITE_NULL) return std::optional<GivenCondition>();
   const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(value));
   if (data == nullptr) return bare_code(SQLITE_NOMEM);
   const std::string_view text(data, static_cast<std::size_t>(sqlite3_value_bytes(value)));
   std::vector<std::string> names;
-  for (const Column& column : table_.options().columns) {
+  for (const Column& column : options.columns) {
     if (column.is_stored()) names.push_back(column.stored_name());
   }
   const auto checked = check_filter_text(text, names);
   if (type != SQLITE_TEXT || !checked.ok()) {
-    return {Code::kInvalidArgument, "nearlite: " + table_.name() + ": " +
-                                        (checked.ok() ? "filter: expected text, got " + shown(text)
-                                                      : checked.status().message())};
+    return Status(Code::kInvalidArgument,
+                  "nearlite: " + table + ": " +
+                      (checked.ok() ? "filter: expected text, got " + shown(text)
+                                    : checked.status().message()));
   }
-  has_pattern_ = has_pattern_ || checked->has_pattern;
-  is_fixed_ = is_fixed_ && checked->is_fixed;
+  return std::optional(GivenCondition{text, *checked});
+}
+
+Status Filter::add_text(sqlite3_value* value) {
+  NEARLITE_ASSIGN(const auto given, read_condition(table_.name(), table_.options(), value));
+  if (!given) return {};
+  has_pattern_ = has_pattern_ || given->checked.has_pattern;
+  is_fixed_ = is_fixed_ && given->checked.is_fixed;
   // A comment at its end must not reach our bracket.
-  text_ += " AND (" + std::string(text) + "\n)";
+  text_ += " AND (" + std::string(given->text) + "\n)";
   return {};
 }
 

@@ -39,18 +39,32 @@ void LegacyTerms::bind(StatementUse& use) const {
 LegacyCondition::LegacyCondition(const TableOptions& options)
     : options_(options), terms_(static_cast<int>(options.columns.size()) + 1) {}
 
-Status LegacyCondition::add(std::size_t column, const PlanTerm& term, sqlite3_value* value) {
+void LegacyCondition::use(std::size_t column) {
   if (std::find(columns_.begin(), columns_.end(), column) == columns_.end())
     columns_.push_back(column);
-  return terms_.add("c" + std::to_string(column), term, value);
+}
+
+Status LegacyCondition::add(std::size_t column, const PlanTerm& term, sqlite3_value* value) {
+  use(column);
+  return terms_.add(quote_identifier(options_.columns[column].stored_name()), term, value);
+}
+
+Status LegacyCondition::add_text(const std::string& table, sqlite3_value* value) {
+  NEARLITE_ASSIGN(const auto given, read_condition(table, options_, value));
+  if (!given) return {};
+  for (std::size_t i = 0; i < options_.columns.size(); ++i) {
+    if (options_.columns[i].kind != ColumnKind::kVector) use(i);
+  }
+  terms_.add_text(given->text);
+  return {};
 }
 
 Status LegacyCondition::prepare(sqlite3* db, const std::string& table) {
   std::string list;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     list += (i == 0 ? "" : ", ") +
-            with_affinity(options_.columns[columns_[i]], "?" + std::to_string(i + 1)) + " AS c" +
-            std::to_string(columns_[i]);
+            with_affinity(options_.columns[columns_[i]], "?" + std::to_string(i + 1)) + " AS " +
+            quote_identifier(options_.columns[columns_[i]].stored_name());
   }
   NEARLITE_ASSIGN(
       statement_,

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sqlite/handles.h"
@@ -18,6 +19,7 @@ class LegacyTerms {
   /// `column`: what is compared, as SQL. The first parameter is number `first`.
   explicit LegacyTerms(int first = 1) : first_(first) {}
   Status add(const std::string& column, const PlanTerm& term, sqlite3_value* value);
+  void add_text(std::string_view text) { text_ += " AND (" + std::string(text) + "\n)"; }
   [[nodiscard]] bool is_empty() const noexcept { return text_.empty(); }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   void bind(StatementUse& use) const;
@@ -36,11 +38,15 @@ class LegacyCondition {
  public:
   explicit LegacyCondition(const TableOptions& options);
   Status add(std::size_t column, const PlanTerm& term, sqlite3_value* value);
+  /// A condition as text, which may name any column but vectors; NULL is none.
+  Status add_text(const std::string& table, sqlite3_value* value);
   [[nodiscard]] bool is_empty() const noexcept { return terms_.is_empty(); }
   Status prepare(sqlite3* db, const std::string& table);
   Result<bool> holds(LegacyReader& reader, const LegacyRow& row);
 
  private:
+  void use(std::size_t column);
+
   const TableOptions& options_;
   std::vector<std::size_t> columns_;  // that occur; parameter i + 1 is the value of columns_[i]
   LegacyTerms terms_;

@@ -84,6 +84,7 @@ Status LegacyCursor::begin(int plan, const char* terms, std::span<sqlite3_value*
       case 'R':
       case 'f':
       case 'F': NEARLITE_TRY(add_term(term, values[i])); break;
+      case 'w': NEARLITE_TRY(condition_->add_text(table_->name(), values[i])); break;
       case 'l':
       case 'o':
       case 'u':

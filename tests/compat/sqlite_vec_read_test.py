@@ -35,6 +35,9 @@ class AsItStands(Case):
             ("n = '0'", lambda r: r[4] == 0),
             ("n IN ('0', '-1')", lambda r: r[4] in (0, -1)),
             ("n > (SELECT '3')", lambda r: r[4] > 3),
+            ("filter = 't > ''b'' OR NOT n < 3'", lambda r: r[3] > "b" or not r[4] < 3),
+            ("filter = 'rowid IN (1, 5) -- x'", lambda r: r[0] in (1, 5)),
+            ("filter = NULL AND b = 1", lambda r: r[6] == 1),
             ("t > (SELECT 5)", lambda r: r[3] > "5"),
             ("r < 1", lambda r: r[5] < 1),
             ("t IS NOT NULL AND n IS NULL", lambda r: False),
@@ -111,6 +114,8 @@ class AsItStands(Case):
             "SELECT rowid FROM l2 WHERE e MATCH 'x' AND k = 1",
             "SELECT rowid FROM l2 WHERE e MATCH '[1,2,3,4,5,6]' AND k = -1",
             "SELECT rowid FROM l2 WHERE e MATCH '[1,2,3,4,5,6]' AND k = 5000",
+            "SELECT rowid FROM l2 WHERE filter = '1; DROP TABLE l2'",
+            "SELECT rowid FROM l2 WHERE filter = 'e = 1'",
         ):
             self.fails(ERROR, db.run, sql)
         sql = "SELECT rowid FROM l2 WHERE e MATCH '[1,2,3,4,5,6]' AND k = 0"
