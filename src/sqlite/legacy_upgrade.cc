@@ -4,6 +4,7 @@
 // can fail because of the rows is found before anything is written, and after any other failure
 // the transaction can only be rolled back.
 #include <memory>
+#include <utility>
 
 #include "base/text.h"
 #include "base/try.h"
@@ -12,6 +13,25 @@
 #include "sqlite/legacy_table.h"
 
 namespace nearlite::sqlite {
+
+namespace {
+
+// A table that nothing stands for yet: when the move fails, nobody else lets it go.
+struct Made {
+  Connection& connection;
+  std::shared_ptr<Table> table;
+
+  Made(Connection& of, std::shared_ptr<Table> made) : connection(of), table(std::move(made)) {}
+  ~Made() {
+    if (table == nullptr) return;
+    table->retire();
+    connection.remove(*table);
+  }
+  Made(const Made&) = delete;
+  Made& operator=(const Made&) = delete;
+};
+
+}  // namespace
 
 Result<std::shared_ptr<Table>> LegacyTable::upgrade(Bad bad) {
   NEARLITE_TRY(broken_);
@@ -30,15 +50,12 @@ Result<std::shared_ptr<Table>> LegacyTable::upgrade(Bad bad) {
   is_half_moved_ = true;
   std::vector<const char*> arguments;
   for (const std::string& argument : arguments_) arguments.push_back(argument.c_str());
-  NEARLITE_ASSIGN(auto table, Table::create(connection_, schema_, name_, options_, arguments));
-  Status status = move_rows(*table);
-  if (status.ok()) status = put_aside(*table);
-  if (!status.ok()) {
-    // Nothing stands for it that would hear of the rollback.
-    table->retire();
-    connection_.remove(*table);
-    return status;
-  }
+  auto table = Table::create(connection_, schema_, name_, options_, arguments);
+  NEARLITE_TRY(table.status());
+  Made made{connection_, *table};
+  NEARLITE_TRY(move_rows(**table));
+  NEARLITE_TRY(put_aside(**table));
+  made.table.reset();
   is_half_moved_ = false;
   is_moved_ = true;
   return table;
