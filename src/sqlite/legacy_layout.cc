@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <span>
 
 #include "base/text.h"
 #include "base/try.h"
@@ -11,7 +13,10 @@
 namespace nearlite::sqlite {
 namespace {
 
+// Of tables, and of their number in the config.
 constexpr std::string_view kEmptied = "emptied";
+// sqlite-vec has no more: five for each vector column, two for each metadata column, and four.
+constexpr std::size_t kEmptiedMax = 128;
 
 constexpr std::array<std::string_view, 4> kPlainKinds{"chunks", "rowids", "info", "auxiliary"};
 constexpr std::array<std::string_view, 8> kNumberedKinds{
@@ -61,6 +66,15 @@ Result<bool> is_info(sqlite3* db, const std::string& schema, const std::string& 
                                                             : statement.status();
   }
   return statement->use().step();
+}
+
+Result<std::size_t> emptied_count(Store& config) {
+  NEARLITE_ASSIGN(const auto bytes, config.find_config(kEmptied));
+  if (!bytes) return std::size_t{0};
+  std::size_t count = 0;
+  const auto* begin = reinterpret_cast<const char*>(bytes->data());
+  std::from_chars(begin, begin + bytes->size(), count);
+  return std::min(count, kEmptiedMax);
 }
 
 Status missing(const std::string& table, const std::string& kind) {
@@ -145,8 +159,14 @@ Result<LegacyLayout> find_legacy_layout(sqlite3* db, const std::string& schema,
   return layout;
 }
 
+Status remember_emptied(Store& config, std::size_t count) {
+  const std::string text = std::to_string(count);
+  return config.put_config(kEmptied, std::as_bytes(std::span(text.data(), text.size())));
+}
+
 Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table,
-                    std::size_t count) {
+                    Store& config) {
+  NEARLITE_ASSIGN(const std::size_t count, emptied_count(config));
   for (std::size_t i = 1; i <= count; ++i) {
     NEARLITE_TRY(
         execute(db, "DROP TABLE IF EXISTS " + legacy_name(schema, table, emptied_kind(i)), table));
@@ -155,7 +175,8 @@ Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& t
 }
 
 Status rename_emptied(sqlite3* db, const std::string& schema, const std::string& table,
-                      const std::string& new_table, std::size_t count) {
+                      const std::string& new_table, Store& config) {
+  NEARLITE_ASSIGN(const std::size_t count, emptied_count(config));
   for (std::size_t i = 1; i <= count; ++i) {
     NEARLITE_TRY(execute(db,
                          "ALTER TABLE " + legacy_name(schema, table, emptied_kind(i)) +

@@ -24,6 +24,7 @@
 #include "nearlite/status.h"
 #include "sqlite/api.h"
 #include "sqlite/table_options.h"
+#include "storage/store.h"
 
 namespace nearlite::sqlite {
 
@@ -50,11 +51,12 @@ Result<LegacyLayout> find_legacy_layout(sqlite3* db, const std::string& schema,
 
 /// "emptied1" and so on: what is left of them after an upgrade.
 [[nodiscard]] std::string emptied_kind(std::size_t number);
-/// The first `count` of them.
+/// How many there are stands in the config of the table, with which they go from then on.
+Status remember_emptied(Store& config, std::size_t count);
 Status drop_emptied(sqlite3* db, const std::string& schema, const std::string& table,
-                    std::size_t count);
+                    Store& config);
 Status rename_emptied(sqlite3* db, const std::string& schema, const std::string& table,
-                      const std::string& new_table, std::size_t count);
+                      const std::string& new_table, Store& config);
 
 /// For xShadowName: is `name` the kind of a table of sqlite-vec's, or of an emptied one?
 [[nodiscard]] bool is_legacy_kind(std::string_view name) noexcept;

@@ -4,8 +4,10 @@
 // not fit is SQLITE_CORRUPT_VTAB.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,11 @@
 
 namespace nearlite::sqlite {
 
+/// Bit number `index`, the lowest of the first byte first. REQUIRES: it is one of them.
+[[nodiscard]] inline bool has_bit(std::span<const std::byte> bits, std::size_t index) noexcept {
+  return (std::to_integer<unsigned>(bits[index / 8]) >> (index % 8) & 1) != 0;
+}
+
 /// A value out of a file, owned.
 struct LegacyValue {
   int type = SQLITE_NULL;
@@ -24,6 +31,8 @@ struct LegacyValue {
   double real = 0;
   std::string bytes;  ///< of a text or blob
 
+  /// Column `column` of where `use` stands.
+  void take(const StatementUse& use, int column);
   void result(sqlite3_context* context) const;
   /// REQUIRES: this lives until the end of the use.
   void bind(StatementUse& use, int index) const;

@@ -113,7 +113,7 @@ Status LegacyTable::put_aside(Table& table) {
                              quote_identifier(name_ + "_" + emptied_kind(++number)),
                          name_));
   }
-  return table.own_emptied(number);
+  return remember_emptied(table.index(0).store(), number);
 }
 
 // What an upgrade has left behind in this transaction, and no ROLLBACK TO has undone.

@@ -22,10 +22,6 @@ constexpr std::string_view kFormatKey = "format_version";
 constexpr std::string_view kUuidKey = "uuid";
 constexpr std::string_view kLayoutKey = "vectors_per_block";  // + column suffix
 constexpr std::string_view kSettingPrefix = "setting.";
-constexpr std::string_view kEmptiedKey = "emptied";
-
-// sqlite-vec has no more than this: five for each vector column, two for each metadata column.
-constexpr int kEmptiedMax = 128;
 
 std::string hex(const Hash128& hash) {
   char text[33];
@@ -348,18 +344,6 @@ Status Table::load_config() {
   return load_settings();
 }
 
-Status Table::own_emptied(std::size_t count) {
-  return indexes_.front()->store().put_config(kEmptiedKey, bytes_of(std::to_string(count)));
-}
-
-// None where the config cannot be read: then there is nothing that says they are ours.
-Result<std::size_t> Table::emptied_count() {
-  if (options_.front != Front::kVec0 || !broken_.ok()) return std::size_t{0};
-  NEARLITE_ASSIGN(const std::string text, config_text(indexes_.front()->store(), kEmptiedKey));
-  const int count = std::atoi(text.c_str());
-  return static_cast<std::size_t>(std::clamp(count, 0, kEmptiedMax));
-}
-
 Status Table::load_settings() {
   TableOptions options = declared_;
   Store& config = indexes_.front()->store();
@@ -415,8 +399,8 @@ Status Table::rename(const std::string& new_name) {
   for (std::size_t i = 0; i < stores_.size(); ++i) {
     NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name, blocks()));
   }
-  NEARLITE_ASSIGN(const std::size_t emptied, emptied_count());
-  NEARLITE_TRY(rename_emptied(db_, schema_, name_, new_name, emptied));
+  if (options_.front == Front::kVec0)
+    NEARLITE_TRY(rename_emptied(db_, schema_, name_, new_name, indexes_.front()->store()));
   NEARLITE_TRY(rename_config_table(db_, schema_, name_, new_name));
   NEARLITE_TRY(execute(
       db_, "ALTER TABLE " + rows_name() + " RENAME TO " + quote_identifier(new_name + "_rows"),
@@ -445,8 +429,8 @@ Status Table::destroy() {
     for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
       NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i), blocks()));
     }
-    NEARLITE_ASSIGN(const std::size_t emptied, emptied_count());
-    NEARLITE_TRY(drop_emptied(db_, schema_, name_, emptied));
+    if (options_.front == Front::kVec0 && broken_.ok())
+      NEARLITE_TRY(drop_emptied(db_, schema_, name_, indexes_.front()->store()));
     NEARLITE_TRY(drop_config_table(db_, schema_, name_));
     return execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_);
   };

@@ -55,9 +55,6 @@ class Table : public std::enable_shared_from_this<Table> {
   /// Another object stands for this uuid now: ends what this one has begun.
   void retire() noexcept;
   Status rename(const std::string& new_name);
-  /// The upgrade of a table of sqlite-vec's has left so many tables (legacy_layout.h), which from
-  /// now on go with this one.
-  Status own_emptied(std::size_t count);
 
   [[nodiscard]] const std::string& schema() const noexcept { return schema_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -159,7 +156,6 @@ class Table : public std::enable_shared_from_this<Table> {
   Status rebuild();
   Status change_setting(std::string_view name, const std::string& value);
   Status load_config();
-  Result<std::size_t> emptied_count();
   Status load_settings();
   void apply_settings();
   void set_settings(std::size_t vector_index, IndexOptions& options) const;
