@@ -1,7 +1,10 @@
 #include "sqlite/cursor.h"
 
+#include <cmath>
+
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/expiry.h"
 
 namespace nearlite::sqlite {
 
@@ -18,6 +21,20 @@ std::string Cursor::select_list() const {
   }
   return list;
 }
+
+namespace {
+
+// Rows nearer than a bound do not count. SQLite compares again, and a row value's first part comes
+// as >=, so that this errs to the near side. Nothing for what is no number.
+std::optional<Place> lower_bound(const PlanTerm& term, sqlite3_value* value) {
+  const int type = sqlite3_value_numeric_type(value);
+  if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) return std::nullopt;
+  const double bound = sqlite3_value_double(value);
+  const bool is_excluded = term.op == SQLITE_INDEX_CONSTRAINT_GT && type == SQLITE_FLOAT;
+  return Place{is_excluded ? bound : std::nextafter(bound, -INFINITY), INT64_MAX};
+}
+
+}  // namespace
 
 Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> values) {
   scan_use_.reset();
@@ -45,7 +62,14 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
       case 'e': arguments.ef_search = values[i]; break;
       case 'x': arguments.exact = values[i]; break;
       case 'l': arguments.limit_hint = sqlite3_value_int64(values[i]); break;
-      case 'o': offset = std::max<std::int64_t>(0, sqlite3_value_int64(values[i])); break;
+      case 'o':
+        offset = std::max<std::int64_t>(0, sqlite3_value_int64(values[i]));
+        arguments.has_offset = true;
+        break;
+      case 'a': arguments.from = lower_bound(term, values[i]); break;
+      case 'p': arguments.after_distance = values[i]; break;
+      case 'q': arguments.after_rowid = values[i]; break;
+      case 't': arguments.now = values[i]; break;
       case 'u':
         if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
           arguments.distance_bound = sqlite3_value_double(values[i]);
@@ -55,7 +79,11 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
       default: NEARLITE_TRY(rows.add(term, values[i]));
     }
   }
-  if (!searching_) return open_scan(rows);
+  if (!searching_) {
+    NEARLITE_ASSIGN(const std::int64_t now, read_now(*table_, arguments.now));
+    rows.drop_expired(now);
+    return open_scan(rows);
+  }
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
   NEARLITE_TRY(rows.limit(vector_index, arguments));
   return stream_.open(table_, vector_index, query, std::move(arguments));

@@ -99,19 +99,12 @@ class Planner {
   }
 
   void hidden(int i, int which, int op, bool usable) {
-    if (which == kFilter && op == SQLITE_INDEX_CONSTRAINT_EQ) {
-      if (!usable) {
-        blocked_ = true;
-        return;
-      }
-      filtered_ = true;
-      add(i, 'w', 0, true);
-      return;
-    }
-    if (!search_) return;
+    const bool is_for_scans = which == kFilter || which == kNow;
+    if (!search_ && !is_for_scans) return;
     if (which == kDistance) {
-      if (usable && (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE))
-        add(i, 'u', 0, false);
+      const bool is_upper = op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE;
+      const bool is_lower = op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
+      if (usable && (is_upper || is_lower)) add(i, is_upper ? 'u' : 'a', 0, false);
       return;
     }
     if (op != SQLITE_INDEX_CONSTRAINT_EQ || which >= kCommand) return;
@@ -119,7 +112,9 @@ class Planner {
       blocked_ = true;
       return;
     }
-    add(i, which == kK ? 'k' : which == kEfSearch ? 'e' : 'x', 0, true);
+    constexpr std::string_view kKinds = "?kexwpqt";  // in the order of HiddenColumn
+    filtered_ = filtered_ || which == kFilter;
+    add(i, kKinds[static_cast<std::size_t>(which)], 0, true);
   }
 
   // For EXPLAIN QUERY PLAN, in which values are not known: which way a search goes depends on how
@@ -142,6 +137,9 @@ class Planner {
         case 'e': settings += ", ef_search"; break;
         case 'x': settings += ", exact"; break;
         case 'l': settings += ", limit"; break;
+        case 'a': settings += ", distance from"; break;
+        case 'p': settings += ", after"; break;
+        case 't': settings += ", now"; break;
         default: break;
       }
     }
@@ -151,9 +149,17 @@ class Planner {
   }
 
   void order() {
-    if (info_->nOrderBy != 1 || info_->aOrderBy[0].desc != 0) return;
+    if (info_->nOrderBy < 1 || info_->aOrderBy[0].desc != 0) return;
     const int column = info_->aOrderBy[0].iColumn;
-    if (search_ ? column == hidden_ + kDistance : column < 0) info_->orderByConsumed = 1;
+    if (!search_) {
+      info_->orderByConsumed = info_->nOrderBy == 1 && column < 0 ? 1 : 0;
+      return;
+    }
+    // Equal distances come by ascending rowid.
+    const bool has_rowid =
+        info_->nOrderBy == 2 && info_->aOrderBy[1].desc == 0 && info_->aOrderBy[1].iColumn < 0;
+    if (column == hidden_ + kDistance && (info_->nOrderBy == 1 || has_rowid))
+      info_->orderByConsumed = 1;
   }
 
   void estimate() {

@@ -7,7 +7,9 @@
 // kinds: v query vector of vector column `column`        k, e, x  hidden columns k, ef_search,
 // exact
 //        l, o limit and offset (hints, SQLite applies them too)  u upper bound of distance (a hint)
+//        a lower bound of distance (SQLite applies it, too)
 //        w a condition as text (hidden column filter)
+//        p, q, t  hidden columns after_distance, after_rowid, now
 //        r rowid <operator> value     f column <operator> value   R, F the same with an IN list
 // idxNum is kSearch or kScan. Every other constraint is left to SQLite.
 #pragma once
@@ -32,8 +34,11 @@ enum HiddenColumn : int {
   kEfSearch = 2,
   kExact = 3,
   kFilter = 4,
-  kCommand = 5,
-  kTouched = 6
+  kAfterDistance = 5,
+  kAfterRowid = 6,
+  kNow = 7,
+  kCommand = 8,
+  kTouched = 9
 };
 
 struct PlanTerm {

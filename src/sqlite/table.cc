@@ -361,7 +361,8 @@ Status Table::ready() {
 }
 
 void Table::drop_statements() noexcept {
-  for (Statement* statement : {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_})
+  for (Statement* statement :
+       {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_, &expired_})
     statement->close();
   for (SqliteStore* store : stores_) store->drop_statements();
   if (content_ != nullptr) content_->drop_statements();

@@ -118,6 +118,9 @@ class Table : public std::enable_shared_from_this<Table> {
   Result<std::vector<std::string>> check(std::size_t limit);
   /// Writes the side file now.
   Status save();
+  /// Rows that are past their time at `now`; those that expire() deleted last.
+  Result<std::uint64_t> expired_count(std::int64_t now);
+  [[nodiscard]] std::uint64_t last_expire_count() const noexcept { return expire_count_; }
   Result<std::string> stats_json();
   Result<std::uint64_t> digest();
 
@@ -165,6 +168,10 @@ class Table : public std::enable_shared_from_this<Table> {
   struct NewRow;
   Status check_values(std::span<sqlite3_value* const> values, NewRow& row) const;
   Result<bool> row_exists(RowId rowid);
+  // Expiry (expiry.cc)
+  Result<bool> is_taken(RowId rowid);
+  Status expire(std::int64_t now);
+  Status expire_command(sqlite3_value* now);
   Status write_vectors(NewRow& row, RowId rowid);
   Status move_vectors(std::span<const NodeId> old_ids, NewRow& row);
   Status update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeId> ids,
@@ -202,6 +209,8 @@ class Table : public std::enable_shared_from_this<Table> {
   Statement update_;
   Statement delete_;
   Statement patterns_;
+  Statement expired_;
+  std::uint64_t expire_count_ = 0;
 };
 
 }  // namespace nearlite::sqlite

@@ -36,7 +36,7 @@ constexpr std::array kNumbers{
                  kThresholdMax, true},
 };
 
-constexpr std::array<std::string_view, 3> kWords{"quantize", "persist", "path"};
+constexpr std::array<std::string_view, 4> kWords{"quantize", "persist", "path", "expires_at"};
 
 const NumberOption* find_number(std::string_view name) noexcept {
   const auto* found = std::find_if(kNumbers.begin(), kNumbers.end(),
@@ -132,6 +132,10 @@ Status set_option(std::string_view table, std::string_view name, std::string_vie
   if (option == "persist") return set_persist(table, value, options);
   if (option == "quantize") return set_quantize(table, value, options);
   if (option == "path") return set_path(table, value, options);
+  if (option == "expires_at") {
+    options.expires_at = value;
+    return Status();
+  }
   return Status(Code::kNotFound, invalid(table, "unknown option " + shown(name)).message());
 }
 
@@ -153,6 +157,7 @@ std::string option_text(const TableOptions& options, std::string_view name) {
   }
   if (option == "quantize") return options.quantize == Quantize::kInt8 ? "int8" : "none";
   if (option == "path") return options.path;
+  if (option == "expires_at") return options.expires_at;
   if (option == "persist") {
     switch (options.persist) {
       case Persist::kCommit: return "commit";

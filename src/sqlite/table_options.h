@@ -93,6 +93,7 @@ struct TableOptions {
   Persist persist = Persist::kCommit;
   std::uint32_t persist_every = 0;  ///< commits; kEvery only
   std::string path;                 ///< of the side file; empty = none
+  std::string expires_at;           ///< an integer metadata column; empty = rows do not end
 
   bool operator==(const TableOptions&) const = default;
 };

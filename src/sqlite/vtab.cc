@@ -52,8 +52,10 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
     }
     text += ", ";
   }
-  text += "distance HIDDEN, k HIDDEN, ef_search HIDDEN, exact HIDDEN, filter HIDDEN, " +
-          quote_identifier(table_name) + " HIDDEN";
+  text +=
+      "distance HIDDEN, k HIDDEN, ef_search HIDDEN, exact HIDDEN, filter HIDDEN, "
+      "after_distance HIDDEN, after_rowid HIDDEN, now HIDDEN, " +
+      quote_identifier(table_name) + " HIDDEN";
   if (options.content) text += ", " + std::string(kTouchedColumn) + " HIDDEN";
   return text + ")";
 }
@@ -161,8 +163,9 @@ int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {
 // The arguments of a search are no places to write to; k is one together with a command.
 Status check_hidden(const Table& table, sqlite3_value** hidden) {
   const bool is_command = sqlite3_value_type(hidden[kCommand]) != SQLITE_NULL;
-  constexpr const char* kNames[] = {"distance", "k", "ef_search", "exact", "filter"};
-  for (const int column : {kDistance, kK, kEfSearch, kExact, kFilter}) {
+  constexpr const char* kNames[] = {"distance",       "k",           "ef_search", "exact", "filter",
+                                    "after_distance", "after_rowid", "now"};
+  for (int column = kDistance; column < kCommand; ++column) {
     if (sqlite3_value_type(hidden[column]) == SQLITE_NULL || (is_command && column == kK)) continue;
     return invalid(table.name(), std::string(kNames[column]) +
                                      " is an argument of searches and cannot be written");
