@@ -334,22 +334,25 @@ Status Table::load_settings() {
   TableOptions options = declared_;
   Store& config = indexes_.front()->store();
   for (const std::string_view option : {"ef_construction", "ef_search", "tombstone_rebuild_pct",
-                                        "parallel_insert_threshold", "persist"}) {
+                                        "parallel_insert_threshold", "persist", "target_recall"}) {
     NEARLITE_ASSIGN(const std::string value,
                     config_text(config, std::string(kSettingPrefix) + std::string(option)));
     if (!value.empty()) NEARLITE_TRY(change_option(name_, option, value, options));
   }
   options_ = std::move(options);
+  NEARLITE_TRY(load_measurements());
   apply_settings();
   settings_in_doubt_ = false;
   return {};
 }
 
 void Table::apply_settings() {
-  for (auto& index : indexes_) {
-    IndexOptions& options = index->options();
+  measurements_.resize(indexes_.size());
+  for (std::size_t i = 0; i < indexes_.size(); ++i) {
+    IndexOptions& options = indexes_[i]->options();
     options.ef_construction = options_.ef_construction;
-    options.ef_search = options_.ef_search;
+    const bool is_measured = options_.target_recall_ppm != 0 && measurements_[i];
+    options.ef_search = is_measured ? measurements_[i]->ef_search : options_.ef_search;
     options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
     options.parallel_insert_threshold = options_.parallel_insert_threshold;
   }
@@ -357,7 +360,22 @@ void Table::apply_settings() {
 
 Status Table::ready() {
   NEARLITE_TRY(broken_);
-  return settings_in_doubt_ ? load_settings() : Status();
+  if (settings_in_doubt_) return load_settings();
+  return options_.target_recall_ppm == 0 ? Status() : follow_measurements();
+}
+
+// Another connection may have measured: looks whenever anybody else has written to the file.
+Status Table::follow_measurements() {
+  std::uint32_t version = 0;
+  if (sqlite3_file_control(db_, schema_.c_str(), SQLITE_FCNTL_DATA_VERSION, &version) !=
+          SQLITE_OK ||
+      version == data_version_) {
+    return {};
+  }
+  NEARLITE_TRY(load_measurements());
+  apply_settings();
+  data_version_ = version;
+  return {};
 }
 
 void Table::drop_statements() noexcept {
@@ -524,6 +542,7 @@ Status Table::sync() {
     return {};
   }
   Status status = apply_log();
+  if (status.ok()) status = measure_when_due();
   for (auto& index : indexes_) {
     if (!status.ok()) break;
     status = index->sync();

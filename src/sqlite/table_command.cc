@@ -58,18 +58,21 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
     NEARLITE_ASSIGN(const auto problems, check(1));
     return problems.empty() ? Status() : rebuild();
   }
+  if (name == "measure") return measure();
   const bool is_upkeep = name == "rebuild" || name == "optimize" || name == "compact";
   if (is_upkeep) NEARLITE_TRY(expire(unix_now()));
-  if (name == "rebuild") return rebuild();
   if (is_upkeep) {
-    for (auto& index : indexes_)
+    if (name == "rebuild") NEARLITE_TRY(rebuild());
+    for (auto& index : indexes_) {
+      if (name == "rebuild") break;
       NEARLITE_TRY(name == "compact" ? index->compact() : index->optimize());
-    return {};
+    }
+    return options_.target_recall_ppm == 0 ? Status() : measure();
   }
   return error(Code::kInvalidArgument,
                "unknown command " + shown(name) +
                    "; there are optimize, compact, repair, rebuild, "
-                   "integrity-check, sync, build, expire, save, and settings");
+                   "integrity-check, sync, build, expire, measure, save, and settings");
 }
 
 // 'build' goes on with what CREATE left, k rows of it where k is given.
@@ -109,8 +112,11 @@ Status Table::change_setting(std::string_view name, const std::string& value) {
   NEARLITE_TRY(indexes_.front()->store().put_config(
       "setting." + canonical, std::as_bytes(std::span(text.data(), text.size()))));
   settings_changed_ = true;
+  if (canonical == "ef_search" && options_.target_recall_ppm != 0) {
+    return change_setting("target_recall", "0");  // who says how wide has no target
+  }
   apply_settings();
-  return {};
+  return canonical == "target_recall" && options_.target_recall_ppm != 0 ? measure() : Status();
 }
 
 namespace {
@@ -189,6 +195,7 @@ Result<std::string> Table::stats_json() {
     one["m"] = options.m;
     one["ef_construction"] = options.ef_construction;
     one["ef_search"] = options.ef_search;
+    describe_recall(i, stats, one);
     one["live"] = stats.live_count;
     one["dead"] = stats.dead_count;
     one["seq"] = stats.seq;
