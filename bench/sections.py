@@ -10,8 +10,8 @@ NONE = "–"
 
 
 def document(figures: Figures) -> str:
-    sections = [head, how, against_targets, losses, searches, filtered, single_numbers, builds, writes, churn,
-                cold, growth, repeat]
+    sections = [head, how, against_targets, losses, searches, filtered, single_numbers, builds,
+                writes, churn, cold, growth, repeat]
     return "\n\n".join(text for text in (section(figures) for section in sections) if text) + "\n"
 
 

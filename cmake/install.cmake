@@ -1,11 +1,11 @@
-# `cmake --install`: the extension, the command with its manual page and completions, the static
-# library with its headers, the shared library of the C interface, and the descriptions consumers
-# look for (nearlite-config.cmake, nearlite.pc, nearlite_c.pc).
+# `cmake --install`: the extension and its twin for users of sqlite-vec, the command with its manual
+# page and completions, the static library with its headers, the shared library of the C interface,
+# and the descriptions consumers look for (nearlite-config.cmake, nearlite.pc, nearlite_c.pc).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/nearlite)
-install(TARGETS nearlite_module LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS nearlite_module nearlite_vec0 LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS nearlite_static EXPORT nearlite-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

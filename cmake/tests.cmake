@@ -24,6 +24,7 @@ set(NEARLITE_CURRENT_PYTHON ${PROJECT_SOURCE_DIR}/build/venv/bin/python3 CACHE F
 # the list of tests, so they reach GoogleTest cases too (whose properties cannot hold a list).
 file(CONFIGURE OUTPUT test_environment.cmake @ONLY CONTENT [[
 set(ENV{NEARLITE_EXTENSION} "@PROJECT_BINARY_DIR@/nearlite.so")
+set(ENV{NEARLITE_VEC0} "@PROJECT_BINARY_DIR@/vec0.so")
 set(ENV{NEARLITE_CLI} "@PROJECT_BINARY_DIR@/nearlite")
 set(ENV{NEARLITE_SOURCE_DIR} "@PROJECT_SOURCE_DIR@")
 set(ENV{NEARLITE_BUILD_DIR} "@PROJECT_BINARY_DIR@")
@@ -141,7 +142,7 @@ foreach(file ${test_files})
       target_link_options(${target} PRIVATE ${seam_calls})
     endif()
     if(TARGET nearlite_module)
-      add_dependencies(${target} nearlite_module)
+      add_dependencies(${target} nearlite_module nearlite_vec0)
     endif()
     if(label STREQUAL "fast")
       nearlite_gtest_executable(${target} ${folder}/)

@@ -112,8 +112,8 @@ typedef struct nearlite_options {
 } nearlite_options;
 
 /* How a search is done; NULL, or all zero: the settings of the store. `filter`: an SQL expression;
- * NULL: none. What other people wrote belongs into `parameters`: `parameter_count` texts for its ?1,
- * ?2, … (compared with numbers as numbers, where the column has a type; NULL: NULL). */
+ * NULL: none. What other people wrote belongs into `parameters`: `parameter_count` texts for its
+ * ?1, ?2, … (compared with numbers as numbers, where the column has a type; NULL: NULL). */
 typedef struct nearlite_search_options {
   int32_t ef_search;
   int32_t exact;

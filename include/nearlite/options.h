@@ -93,8 +93,8 @@ struct SearchOptions {
   std::string filter = {};
   /// Values of ?1, ?2, … in `filter`.
   std::vector<Value> parameters = {};
-  /// Only rows behind this one, in the order of distance and id: the last hit of a page, and the next
-  /// page comes; the pages together hold every row once. The first page: an id of INT64_MIN at
+  /// Only rows behind this one, in the order of distance and id: the last hit of a page, and the
+  /// next page comes; the pages together hold every row once. The first page: an id of INT64_MIN at
   /// −infinity. Cost: compares with all rows in memory (those that satisfy the filter), at any
   /// depth.
   std::optional<Hit> after = {};

@@ -2,6 +2,7 @@
 #include "graph/graph.h"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <string>
 #include <utility>
@@ -48,6 +49,18 @@ Status check_options(const GraphOptions& options) {
             "code length " + std::to_string(format.code_bytes) + " is not possible"};
   }
   return {};
+}
+
+// Up to where the key of a head may lie, in 256ths of a whole key, for the node to be worth a whole
+// comparison. Of a squared distance that is spread evenly over N components the first n hold n / N,
+// with a relative deviation of sqrt(2 / n * (1 - n / N)); 1.6 of these lose a twentieth of those
+// that lie at the very edge of the pool, and hardly any that lie further in.
+std::uint32_t head_limit(const CodeFormat& format) noexcept {
+  const double head = head_bytes(format);
+  if (head == 0) return 0;
+  const double share = head / format.code_bytes;
+  const double deviation = std::sqrt(2 / head * (1 - share));
+  return static_cast<std::uint32_t>((1U << kHeadLimitShift) * share * (1 + 1.6 * deviation));
 }
 
 Status no_memory() { return {Code::kNoMemory, "no memory for the graph"}; }
@@ -132,6 +145,8 @@ Result<std::unique_ptr<Graph>> Graph::make(const GraphOptions& options) {
     auto impl = std::make_unique<Impl>();
     impl->options = options;
     impl->capacity0 = 2 * options.m;
+    impl->head_bytes = head_bytes(options.format);
+    impl->head_limit = head_limit(options.format);
     impl->thresholds = make_level_thresholds(options.m);
     impl->kernels = &graph_kernels(options.format.kind);
     NEARLITE_TRY(impl->make_directories());

@@ -31,6 +31,8 @@ namespace nearlite {
 
 struct GraphKernels;
 
+inline constexpr unsigned kHeadLimitShift = 8;
+
 /// One list entry.
 using Link = std::atomic<NodeId>;
 static_assert(sizeof(Link) == sizeof(NodeId) && Link::is_always_lock_free);
@@ -74,7 +76,9 @@ struct Graph::Impl {
   static constexpr NodeId kSlotMask = kChunkNodes - 1;
 
   GraphOptions options;
-  std::uint32_t capacity0 = 0;  ///< entries of a list at level 0: 2 m
+  std::uint32_t capacity0 = 0;   ///< entries of a list at level 0: 2 m
+  std::uint32_t head_bytes = 0;  ///< of a code, compared first; 0: all at once
+  std::uint32_t head_limit = 0;  ///< largest hopeful key of a head, in 256ths of that of the whole
   LevelThresholds thresholds{};
   const GraphKernels* kernels = nullptr;
 

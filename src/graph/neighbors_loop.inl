@@ -8,6 +8,11 @@
 // the members of a group share the work of leading out of it, but choose alike, what lies beyond a
 // jump is covered only by what is clearly nearer to it. Without a jump this is the plain heuristic.
 
+/// QueryCode::offset of bytes (value + 128) that add up to `sum`.
+NEARLITE_ALWAYS_INLINE std::int32_t offset_of(std::uint32_t sum, std::size_t bytes) {
+  return 128 * (static_cast<std::int32_t>(sum) - 128 * static_cast<std::int32_t>(bytes));
+}
+
 /// A stored code as a query. Float and bit codes are used where they are.
 template <CodeKind kind>
 QueryCode as_query(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexcept {
@@ -19,6 +24,7 @@ QueryCode as_query(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexc
   } else {
     const std::size_t bytes = graph.options.format.code_bytes;
     std::uint32_t sum = 0;
+    const std::size_t head = graph.head_bytes;
     // A fixed inner length lets the compiler use whole vectors.
     for (std::size_t block = 0; block < bytes; block += 64) {
       for (std::size_t i = 0; i < 64; ++i) {
@@ -26,9 +32,10 @@ QueryCode as_query(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexc
         buffer[block + i] = static_cast<std::byte>(value ^ 0x80U);
         sum += value;
       }
+      if (block + 64 == head) query.head_offset = offset_of(sum, head);
     }
     query.data = buffer;
-    query.offset = 128 * (static_cast<std::int32_t>(sum) - 128 * static_cast<std::int32_t>(bytes));
+    query.offset = offset_of(sum, bytes);
   }
   return query;
 }

@@ -20,6 +20,9 @@ inline constexpr unsigned kNarrowRounds = 6;
 inline constexpr unsigned kExpandedNarrow = 1;
 // Places of the array behind the first unexpanded one whose lists are fetched.
 inline constexpr std::uint32_t kListsAhead = 24;
+// Nodes whose heads are near enough wait until so many are there, while the rest of their codes is
+// being fetched.
+inline constexpr std::size_t kLikelyMax = 8;
 // Up to this many entries of the array are compared one and all to find a place in it.
 inline constexpr std::uint32_t kCountedMax = 32;
 
@@ -167,34 +170,99 @@ NEARLITE_ALWAYS_INLINE void merge(Pool& pool, Waiting& waiting) {
   if (end < pool.cursor) pool.cursor = end;
 }
 
+/// Merges what waits, and fetches the lists of the nodes that are expanded next.
+NEARLITE_ALWAYS_INLINE void take_waiting(const Graph::Impl& graph, unsigned level, Pool& pool,
+                                         Waiting& waiting) {
+  merge(pool, waiting);
+  for (std::uint32_t i = pool.cursor; i < pool.cursor + kListsAhead && i < pool.size; ++i) {
+    if ((pool.entries[i] & 1) == 0) prefetch_list(graph, id_of(pool.entries[i]), level);
+  }
+}
+
+/// Compares up to four ids and lets those wait that get into the pool.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE void offer(const Graph::Impl& graph, const QueryCode& query, unsigned level,
+                                  const NodeId* ids, std::size_t count, Pool& pool,
+                                  Waiting& waiting) {
+  std::uint32_t keys[4];
+  compare<kind>(graph, query, ids, count, keys);
+  const std::uint64_t bound = pool.entries[pool.max - 1];
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t packed = pack(keys[i], ids[i]);
+    waiting.packed[waiting.count] = packed;
+    waiting.count += packed < bound ? 1 : 0;
+  }
+  if (waiting.count > Waiting::kMax - 4) take_waiting(graph, level, pool, waiting);
+}
+
+/// The heads of up to four codes, as codes of their own.
+NEARLITE_ALWAYS_INLINE void compare_heads(const Graph::Impl& graph, const QueryCode& head,
+                                          const CodeFormat& format, const NodeId* ids,
+                                          std::size_t count, std::uint32_t out[4]) {
+  const std::byte* codes[4];
+  CodeInfo infos[4];
+  for (std::size_t i = 0; i < 4; ++i) {
+    const NodeId id = ids[i < count ? i : 0];
+    codes[i] = graph.code(id);
+    infos[i] = {0, graph.info(id).a};
+  }
+  Kernel<CodeKind::kInt8Global>::key4(head, codes, infos, format, out);
+}
+
 /// Compares the ids of one round and puts the nearest into the pool. Meanwhile fetches what is
 /// needed next: the codes of the next round, and the lists of the nodes expanded after it.
+///
+/// By heads (Gao & Long 2023, "ADSampling"): the components of a rotated vector are alike, so the
+/// distance of the first ones tells that of all, up to a known error. Where it is hopeless the rest
+/// is neither fetched nor compared.
 template <CodeKind kind>
 NEARLITE_ALWAYS_INLINE void compare_round(const Graph::Impl& graph, const QueryCode& query,
                                           unsigned level, const NodeId* at, const NodeId* end,
                                           const NodeId* next, const NodeId* next_end, Pool& pool) {
   const std::size_t code_bytes = graph.options.format.code_bytes;
-  const std::size_t fetched_bytes = code_bytes < kPrefetchBytesMax ? code_bytes : kPrefetchBytesMax;
+  const std::size_t head_bytes = has_head(kind) ? graph.head_bytes : 0;
+  const std::size_t fetched_bytes = head_bytes != 0                  ? head_bytes
+                                    : code_bytes < kPrefetchBytesMax ? code_bytes
+                                                                     : kPrefetchBytesMax;
+  CodeFormat head_format = graph.options.format;
+  head_format.code_bytes = static_cast<std::uint32_t>(head_bytes);
+  const QueryCode head{query.data, {0, query.info.a}, query.head_offset, 0};
+  NodeId likely[kLikelyMax + 4];
+  std::size_t likely_count = 0;
   Waiting waiting;
   for (; at < end; at += 4) {
     const NodeId* const until = next_end - next > 4 ? next + 4 : next_end;
     for (; next < until; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
     const std::size_t count = end - at < 4 ? static_cast<std::size_t>(end - at) : 4;
-    std::uint32_t keys[4];
-    compare<kind>(graph, query, at, count, keys);
-    const std::uint64_t bound = pool.entries[pool.max - 1];
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint64_t packed = pack(keys[i], at[i]);
-      waiting.packed[waiting.count] = packed;
-      waiting.count += packed < bound ? 1 : 0;
+    if (head_bytes == 0) {
+      offer<kind>(graph, query, level, at, count, pool, waiting);
+      continue;
     }
-    if (waiting.count > Waiting::kMax - 4 || (waiting.count > 0 && at + 4 >= end)) {
-      merge(pool, waiting);
-      for (std::uint32_t i = pool.cursor; i < pool.cursor + kListsAhead && i < pool.size; ++i) {
-        if ((pool.entries[i] & 1) == 0) prefetch_list(graph, id_of(pool.entries[i]), level);
+    std::uint32_t keys[4];
+    compare_heads(graph, head, head_format, at, count, keys);
+    const std::uint64_t bound =
+        std::uint64_t{graph.head_limit} * key_of(pool.entries[pool.max - 1]);
+    for (std::size_t i = 0; i < count; ++i) {
+      likely[likely_count] = at[i];
+      const bool is_likely = std::uint64_t{keys[i]} << kHeadLimitShift <= bound;
+      likely_count += is_likely ? 1 : 0;
+      if (is_likely) {
+        const std::byte* code = graph.code(at[i]);
+        for (std::size_t byte = head_bytes; byte < code_bytes; byte += 64)
+          __builtin_prefetch(code + byte, 0, 3);
       }
     }
+    if (likely_count >= kLikelyMax) {
+      offer<kind>(graph, query, level, likely, 4, pool, waiting);
+      likely_count -= 4;
+      for (std::size_t i = 0; i < likely_count; ++i) likely[i] = likely[i + 4];
+    }
   }
+  for (std::size_t i = 0; i < likely_count; i += 4) {
+    const std::size_t count = likely_count - i < 4 ? likely_count - i : 4;
+    offer<kind>(graph, query, level, likely + i, count, pool, waiting);
+  }
+  if (waiting.count > 0) take_waiting(graph, level, pool, waiting);
   for (; next < next_end; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
 }
 

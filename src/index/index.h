@@ -43,6 +43,7 @@ struct Hit {
   RowId rowid = 0;
   NodeId id = kNodeNone;  ///< none: a row of external content that is not indexed as it is
   bool is_exact = true;   ///< false: `distance` is accurate to about 1e-5; see Index::measure()
+  std::uint64_t fingerprint = 0;  ///< of the stored vector, if known; for measure()
 };
 
 /// The order of answers: by distance, equal ones by rowid.

@@ -17,7 +17,11 @@ constexpr std::size_t kFingerprintBytes = sizeof(std::uint64_t);
 
 CodeFormat graph_code_format(const IndexOptions& options) noexcept {
   CodeFormat format = code_format(quantizer_options(options));
-  if (options.is_external) format.residual_bytes = kFingerprintBytes;
+  if (options.is_external) {
+    format.residual_bytes = kFingerprintBytes;
+  } else if (format.residual_bytes != 0) {
+    format.residual_bytes += kFingerprintBytes;
+  }
   return format;
 }
 
@@ -28,10 +32,15 @@ std::size_t slot_content_bytes(const IndexOptions& options) noexcept {
 
 std::uint64_t fingerprint(std::span<const std::byte> stored) noexcept { return hash64(stored); }
 
-std::uint64_t read_fingerprint(const std::byte* residual) noexcept {
+std::uint64_t read_fingerprint(const std::byte* end) noexcept {
   std::uint64_t value = 0;
-  std::memcpy(&value, residual, sizeof value);
+  std::memcpy(&value, end - sizeof value, sizeof value);
   return value;
+}
+
+std::uint64_t read_fingerprint(const Graph& graph, NodeId id) noexcept {
+  const std::size_t bytes = graph.options().format.residual_bytes;
+  return bytes == 0 ? 0 : read_fingerprint(graph.residual(id) + bytes);
 }
 
 Status NodeCoder::prepare(const IndexOptions& options, const Quantizer& quantizer) {
@@ -47,9 +56,10 @@ void NodeCoder::from_vector(std::span<const float> values, std::span<const std::
                             Place& place) {
   std::byte* const residual = options_->is_external ? spare_.data() : place.residual;
   quantizer_->encode(values, place.code, residual, place.info, scratch_);
-  if (!options_->is_external) return;
+  const std::size_t at = options_->is_external ? 0 : quantizer_->format().residual_bytes;
+  if (!options_->is_external && at == 0) return;
   const std::uint64_t value = fingerprint(stored);
-  std::memcpy(place.residual, &value, sizeof value);
+  std::memcpy(place.residual + at, &value, sizeof value);
 }
 
 // Codes of float kinds are compared as they are: what is not a number must not get into the graph.
@@ -85,6 +95,9 @@ Status NodeCoder::from_slot(std::span<const std::byte> slot, Place& place) {
   const std::size_t code_bytes = quantizer_->format().code_bytes;
   std::memcpy(place.code, slot.data(), code_bytes);
   std::memcpy(&place.info, slot.data() + code_bytes, sizeof place.info);
+  if (has_head(quantizer_->format().kind)) {
+    place.info.a = head_squares(quantizer_->format(), place.code);
+  }
   std::memcpy(place.residual, slot.data() + code_bytes + sizeof place.info, kFingerprintBytes);
   return {};
 }

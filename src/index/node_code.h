@@ -5,6 +5,9 @@
 // holds the code itself, and the plane of the residual holds a fingerprint of the vector instead:
 //
 //   code (code_bytes) | info a, b (uint32 each) | fingerprint (uint64)
+//
+// Where an index that owns its vectors has residuals, the fingerprint follows them: by it a vector
+// that did not come through SQLite is known (Store::read_known()).
 #pragma once
 
 #include <cstdint>
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "base/aligned.h"
+#include "graph/graph.h"
 #include "index/options.h"
 #include "nearlite/status.h"
 #include "vector/quantizer.h"
@@ -27,7 +31,10 @@ namespace nearlite {
 
 /// By which a vector is known again.
 [[nodiscard]] std::uint64_t fingerprint(std::span<const std::byte> stored) noexcept;
-[[nodiscard]] std::uint64_t read_fingerprint(const std::byte* residual) noexcept;
+/// The one that ends at `end`.
+[[nodiscard]] std::uint64_t read_fingerprint(const std::byte* end) noexcept;
+/// Of a node: the end of its residual plane. 0 where the codes have none.
+[[nodiscard]] std::uint64_t read_fingerprint(const Graph& graph, NodeId id) noexcept;
 
 /// Makes codes for one index. The pointers of a call are those of the graph, or of buffers aligned
 /// and sized like its. Threads: one at a time.

@@ -28,6 +28,7 @@ struct IndexOptions {
 
   // Settings.
   std::uint32_t ef_search = 200;
+  std::uint64_t exact_up_to = 0;             ///< rows; an index this small is compared whole
   std::uint32_t tombstone_rebuild_pct = 30;  ///< 0..100; 100 = never repair on our own
   std::uint32_t parallel_insert_threshold =
       256;                         ///< batches below this size are linked by one thread

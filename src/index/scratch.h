@@ -19,6 +19,7 @@ struct SearchScratch {
   };
   std::vector<Approximate> approximate;
   std::vector<NodeId> wanted;
+  std::vector<std::byte> stored;
   // Of a filtered search: members compared, their keys, the nearest.
   std::vector<NodeId> members;
   std::vector<std::uint32_t> keys;

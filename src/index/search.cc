@@ -68,7 +68,9 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   // A poisoned transaction can only be rolled back; until then its rows may be half written, and
   // nothing of them may get into a shared cache (INVARIANT C3).
   // Rows of external content are the only ones to tell what is nearest.
-  if (request.exact || (request.complete && content_) || (write_ && !write_->poison.empty())) {
+  const bool needs_rows =
+      request.exact || options_.exact_up_to == UINT64_MAX || (request.complete && content_);
+  if (needs_rows || (write_ && !write_->poison.empty())) {
     report_.path = SearchPath::kExact;
     return search_exact(request);
   }
@@ -84,7 +86,12 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
     view.live_count -= write_->dead.size();
     view.cache = write_->cache;
     view.quantizer = write_->quantizer;
-  } else {
+  }
+  if (options_.exact_up_to > 0 && view.live_count <= options_.exact_up_to) {
+    report_.path = SearchPath::kExact;
+    return search_exact(request);
+  }
+  if (!own) {
     NEARLITE_ASSIGN(view.cache, acquire(at));
     if (view.cache) view.quantizer = view.cache->quantizer();
   }

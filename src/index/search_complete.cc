@@ -64,7 +64,7 @@ Result<std::optional<std::vector<Hit>>> Index::search_complete(const View& view,
     if (!request.after || distance - error > request.after->distance) {
       sure.push_back({distance, id});
     } else if (distance + error >= request.after->distance) {
-      hits.push_back({distance, graph.rowid(id), id, false});
+      hits.push_back({distance, graph.rowid(id), id, false, read_fingerprint(graph, id)});
     }
   }
   const auto is_less = [](const auto& a, const auto& b) { return a.distance < b.distance; };
@@ -77,7 +77,8 @@ Result<std::optional<std::vector<Hit>>> Index::search_complete(const View& view,
     });
   }
   for (const SearchScratch::Approximate& one : sure)
-    hits.push_back({one.distance, graph.rowid(one.id), one.id, false});
+    hits.push_back(
+        {one.distance, graph.rowid(one.id), one.id, false, read_fingerprint(graph, one.id)});
   NEARLITE_TRY(measure(request.query, hits));
   if (request.after) {
     std::erase_if(hits, [&](const Hit& hit) { return !is_beyond(hit, *request.after); });

@@ -115,8 +115,7 @@ Result<std::optional<std::vector<Hit>>> Index::search_content(const View& view,
       if (!seen.insert(id).second) continue;
       const RowId rowid = graph.rowid(id);
       NEARLITE_ASSIGN(const bool found, rows.read(rowid));
-      const bool is_same =
-          found && fingerprint(rows.stored()) == read_fingerprint(graph.residual(id));
+      const bool is_same = found && fingerprint(rows.stored()) == read_fingerprint(graph, id);
       if (found) NEARLITE_TRY(rows.add(rowid, is_same ? id : kNodeNone, rows.stored()));
       if (!is_same) hidden.insert(rowid);
       is_right = is_right && is_same;

@@ -91,7 +91,7 @@ Result<std::vector<Hit>> Index::settle(const View& view, const SearchRequest& re
       if (i >= wanted) break;
       run_begin = i;
     }
-    hits.push_back({distance, graph.rowid(id), id, false});
+    hits.push_back({distance, graph.rowid(id), id, false, read_fingerprint(graph, id)});
   }
   NEARLITE_TRY(order_run(request, std::span(hits).subspan(run_begin)));
   hits.resize(wanted);
@@ -109,11 +109,18 @@ Status Index::order_run(const SearchRequest& request, std::span<Hit> run) {
 Status Index::measure(std::span<const float> query, std::span<Hit> hits) {
   std::vector<NodeId>& ids = scratch_->wanted;
   ids.clear();
-  for (const Hit& hit : hits) {
-    if (!hit.is_exact) ids.push_back(hit.id);
+  ExactDistance distance(options_, query);
+  scratch_->stored.resize(slot_content_bytes(options_));
+  for (Hit& hit : hits) {
+    if (hit.is_exact) continue;
+    if (hit.fingerprint != 0 && store_->read_known(hit.id, hit.fingerprint, scratch_->stored)) {
+      NEARLITE_ASSIGN(hit.distance, distance.to(scratch_->stored));
+      hit.is_exact = true;
+    } else {
+      ids.push_back(hit.id);
+    }
   }
   if (ids.empty()) return {};
-  ExactDistance distance(options_, query);
   // Thousands of rows at one distance are possible, ten are usual.
   std::unordered_map<NodeId, std::size_t> places;
   for (std::size_t i = 0; i < hits.size() && hits.size() > kSlackMax; ++i)

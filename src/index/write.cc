@@ -226,7 +226,7 @@ Result<bool> Index::holds(NodeId id, std::span<const std::byte> stored) {
   const bool is_known =
       write_->cache->graph().is_present(id) || (id > write_->base.max_node_id && is_pending(id));
   if (!is_known || write_->dead.contains(id)) return false;
-  return read_fingerprint(write_->cache->graph().residual(id)) == fingerprint(stored);
+  return read_fingerprint(write_->cache->graph(), id) == fingerprint(stored);
 }
 
 Result<std::optional<std::uint64_t>> Index::stored_fingerprint(NodeId id) {
@@ -234,7 +234,7 @@ Result<std::optional<std::uint64_t>> Index::stored_fingerprint(NodeId id) {
   RowId rowid = 0;
   NEARLITE_ASSIGN(const bool found, store_->read_vector(id, rowid, slot));
   if (!found) return std::optional<std::uint64_t>();
-  return std::optional(read_fingerprint(slot.data() + slot.size() - sizeof(std::uint64_t)));
+  return std::optional(read_fingerprint(slot.data() + slot.size()));
 }
 
 void Index::poison(std::string why) {

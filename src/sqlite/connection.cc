@@ -28,21 +28,41 @@ void Connection::remove(const Table& table) noexcept {
   if (found != tables_.end()) tables_.erase(found);
 }
 
+bool has_module(sqlite3* db, std::string_view name) {
+  auto asked =
+      Statement::prepare(db, "SELECT 1 FROM pragma_module_list WHERE name = ?1", "modules", 0);
+  if (!asked.ok()) return true;
+  StatementUse use = asked->use();
+  const auto row = use.bind_text(1, name).step();
+  return !row.ok() || *row;
+}
+
+Status Connection::register_guard() {
+  return transaction_guard_.register_module({shared_from_this(), &transaction_guard_});
+}
+
+Status Connection::enlist(std::shared_ptr<Table> table) {
+  if (!transaction_guard_.is_registered()) NEARLITE_TRY(register_guard());
+  return transaction_guard_.enlist(std::move(table));
+}
+
 // Every table of the module in every attached database, as the schema tells.
 Result<std::vector<Connection::Name>> Connection::list_names() {
   NEARLITE_ASSIGN(const std::vector<std::string> schemas, list_schemas(db_));
   std::vector<Name> names;
   for (const std::string& schema : schemas) {
     const std::string sql =
-        "SELECT name FROM " + quote_identifier(schema) +
-        ".sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%' AND "
-        "replace(replace(sql, char(10), ' '), char(9), ' ') LIKE '%USING hnsw%' ORDER BY name";
+        "SELECT name, text LIKE '%USING vec0%' FROM (SELECT name, replace(replace(sql, char(10), "
+        "' '), char(9), ' ') AS text FROM " +
+        quote_identifier(schema) +
+        ".sqlite_master WHERE type = 'table') WHERE text LIKE 'CREATE VIRTUAL TABLE%' AND "
+        "(text LIKE '%USING hnsw%' OR text LIKE '%USING vec0%') ORDER BY 2, 1";
     NEARLITE_ASSIGN(Statement list, Statement::prepare(db_, sql, schema, 0));
     StatementUse use = list.use();
     for (;;) {
       NEARLITE_ASSIGN(const bool row, use.step());
       if (!row) break;
-      names.push_back({schema, std::string(use.column_text(0))});
+      names.push_back({schema, std::string(use.column_text(0)), use.column_int64(1) != 0});
     }
   }
   return names;
@@ -64,7 +84,7 @@ Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
       "SELECT 1 FROM " + quote_identifier(name.schema) + "." + quote_identifier(name.table);
   NEARLITE_TRY(Statement::prepare(db_, sql, name.table, 0).status());
   if (auto table = lookup()) return table;
-  return Status(Code::kNotFound, "nearlite: " + name.table + " is no table of the module hnsw");
+  return Status(Code::kNotFound, "nearlite: " + name.table + " is no table of ours here");
 }
 
 Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
@@ -79,7 +99,7 @@ Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
     }
     if (found) return found;
   }
-  NEARLITE_ASSIGN(const std::vector<Name> names, list_names());
+  NEARLITE_ASSIGN(std::vector<Name> names, list_names());
   const auto is_called = [](const Name& name, std::string_view called) {
     const std::string text(called);
     return sqlite3_stricmp(name.table.c_str(), text.c_str()) == 0 ||
@@ -88,6 +108,9 @@ Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
   for (const Name& name : names) {
     if (is_called(name, wanted.empty() ? std::string_view("vss") : wanted)) return connect(name);
   }
+  const auto is_vec0 = [](const Name& name) { return name.is_vec0; };
+  if (wanted.empty() && !std::all_of(names.begin(), names.end(), is_vec0))
+    std::erase_if(names, is_vec0);
   if (wanted.empty() && names.size() == 1) return connect(names.front());
   std::string all;
   for (const Name& name : names) all += (all.empty() ? "" : ", ") + name.table;
@@ -108,7 +131,9 @@ Status Connection::register_knn_function() {
 Result<std::vector<std::string>> Connection::list_table_names() {
   NEARLITE_ASSIGN(const std::vector<Name> names, list_names());
   std::vector<std::string> tables;
-  for (const Name& name : names) tables.push_back(name.table);
+  for (const Name& name : names) {
+    if (!name.is_vec0) tables.push_back(name.table);
+  }
   return tables;
 }
 

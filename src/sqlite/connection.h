@@ -22,9 +22,11 @@ namespace nearlite::sqlite {
 
 class Table;
 
-class Connection {
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit Connection(sqlite3* db) : db_(db), transaction_guard_(db), settings_(db) {}
+  /// `guard_name`: of the table behind transaction_guard.h.
+  Connection(sqlite3* db, const char* guard_name)
+      : db_(db), transaction_guard_(db, guard_name), settings_(db) {}
 
   [[nodiscard]] sqlite3* db() const noexcept { return db_; }
 
@@ -35,17 +37,20 @@ class Connection {
   /// back, or the same statement would not give the same uuid.
   void add(std::shared_ptr<Table> table);
   void remove(const Table& table) noexcept;
-  [[nodiscard]] TransactionGuard& transaction_guard() noexcept { return transaction_guard_; }
+  /// Keeps a dropped table in its transaction; see TransactionGuard::enlist().
+  Status enlist(std::shared_ptr<Table> table);
+  /// Makes the table behind enlist(), which would be made when first needed.
+  Status register_guard();
   [[nodiscard]] Settings& settings() noexcept { return settings_; }
 
   /// Finds the table called `name` ("docs", "main.docs"), connecting it when it has not been used
-  /// yet. An empty name means the one called vss, else the only one; otherwise the message lists
-  /// those there are.
+  /// yet. An empty name means the one called vss, else the only one, those of hnsw before those of
+  /// vec0; otherwise the message lists those there are.
   Result<std::shared_ptr<Table>> resolve(std::string_view name);
 
   /// Registers vss_knn.
   Status register_knn_function();
-  /// Names of all tables of the module, attached databases included.
+  /// Names of all tables of the module hnsw, attached databases included.
   Result<std::vector<std::string>> list_table_names();
   /// Registers "<table>_knn" on this connection, unless that name is taken by us already.
   Status register_knn(const std::string& table_name);
@@ -54,6 +59,7 @@ class Connection {
   struct Name {
     std::string schema;
     std::string table;
+    bool is_vec0 = false;
   };
   Result<std::vector<Name>> list_names();
   Result<std::shared_ptr<Table>> connect(const Name& name);
@@ -68,6 +74,10 @@ class Connection {
 
 /// The modules and functions of other files, registered by extension.cc.
 Status register_index_module(Connection& connection);
+/// USING vec0(…). The module keeps `owner`, if it has one, alive.
+Status register_vec0_module(Connection& connection, std::shared_ptr<Connection> owner);
+/// Whether `db` has a module of this name; true where it cannot be asked.
+[[nodiscard]] bool has_module(sqlite3* db, std::string_view name);
 Status register_knn_module(Connection& connection, const std::string& module_name,
                            const std::string& table_name);
 Status register_index_functions(Connection& connection);

@@ -8,6 +8,10 @@
 
 namespace nearlite::sqlite {
 
+namespace {
+constexpr sqlite3_int64 kVec0KMax = 4096;
+}  // namespace
+
 // Columns of both statements: rowid, the node of each vector column, then the other columns in
 // order.
 std::string Cursor::select_list() const {
@@ -17,7 +21,7 @@ std::string Cursor::select_list() const {
   }
   for (std::size_t i = 0; i < table_->index_count(); ++i) list += ", " + Table::node_column(i);
   for (const Column& column : table_->options().columns) {
-    if (column.kind != ColumnKind::kVector) list += ", " + quote_identifier(column.name);
+    if (column.is_stored()) list += ", " + quote_identifier(column.stored_name());
   }
   return list;
 }
@@ -30,7 +34,9 @@ std::optional<Place> lower_bound(const PlanTerm& term, sqlite3_value* value) {
   const int type = sqlite3_value_numeric_type(value);
   if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) return std::nullopt;
   const double bound = sqlite3_value_double(value);
-  const bool is_excluded = term.op == SQLITE_INDEX_CONSTRAINT_GT && type == SQLITE_FLOAT;
+  // Larger whole numbers are rounded.
+  const bool is_precise = type == SQLITE_FLOAT || std::fabs(bound) < 9e15;
+  const bool is_excluded = term.op == SQLITE_INDEX_CONSTRAINT_GT && is_precise;
   return Place{is_excluded ? bound : std::nextafter(bound, -INFINITY), INT64_MAX};
 }
 
@@ -58,7 +64,7 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
         query = values[i];
         vector_index = static_cast<std::size_t>(term.column);
         break;
-      case 'k': arguments.k = values[i]; break;
+      case 'k': NEARLITE_TRY(take_k(values[i], arguments)); break;
       case 'e': arguments.ef_search = values[i]; break;
       case 'x': arguments.exact = values[i]; break;
       case 'l': arguments.limit_hint = sqlite3_value_int64(values[i]); break;
@@ -66,7 +72,13 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
         offset = std::max<std::int64_t>(0, sqlite3_value_int64(values[i]));
         arguments.has_offset = true;
         break;
-      case 'a': arguments.from = lower_bound(term, values[i]); break;
+      case 'b': {
+        const auto bound = lower_bound(term, values[i]);
+        if (bound &&
+            (!arguments.from || is_beyond({bound->distance, bound->rowid}, *arguments.from)))
+          arguments.from = bound;
+        break;
+      }
       case 'p': arguments.after_distance = values[i]; break;
       case 'q': arguments.after_rowid = values[i]; break;
       case 't': arguments.now = values[i]; break;
@@ -87,6 +99,25 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
   NEARLITE_TRY(rows.limit(vector_index, arguments));
   return stream_.open(table_, vector_index, query, std::move(arguments));
+}
+
+// sqlite-vec takes whatever SQLite makes a whole number of, up to its limit.
+Status Cursor::take_k(sqlite3_value* value, SearchStream::Arguments& arguments) const {
+  if (table_->options().front == Front::kHnsw) {
+    arguments.k = value;
+    return {};
+  }
+  const sqlite3_int64 k = sqlite3_value_int64(value);
+  if (k < 0) {
+    return {Code::kInvalidArgument, "k value in knn queries must be greater than or equal to 0."};
+  }
+  if (k > kVec0KMax) {
+    return {Code::kInvalidArgument, "k value in knn query too large, provided " +
+                                        std::to_string(k) + " and the limit is " +
+                                        std::to_string(kVec0KMax)};
+  }
+  arguments.count = static_cast<std::size_t>(k);
+  return {};
 }
 
 Status Cursor::open_scan(const Filter& filter) {
@@ -138,16 +169,21 @@ Status Cursor::load_row() {
 }
 
 Status Cursor::column(sqlite3_context* context, int column) {
+  if (sqlite3_vtab_nochange(context) != 0) return {};
   const auto declared = static_cast<int>(table_->options().columns.size());
   if (column >= declared) {
-    if (searching_ && column == declared + kDistance) {
+    const auto hidden = static_cast<std::size_t>(column - declared);
+    if (searching_ && table_->hidden()[hidden] == HiddenColumn::kDistance) {
       NEARLITE_ASSIGN(const double distance, stream_.distance());
       sqlite3_result_double(context, distance);
     }
     return {};  // the other hidden columns read as NULL
   }
-  if (sqlite3_vtab_nochange(context) != 0) return {};
   if (!searching_) return row_column(context, column, *scan_use_);
+  if (table_->options().columns[static_cast<std::size_t>(column)].kind == ColumnKind::kRowid) {
+    sqlite3_result_int64(context, rowid());  // without reading the row
+    return {};
+  }
   NEARLITE_TRY(load_row());
   return row_use_ ? row_column(context, column, *row_use_) : Status();
 }
@@ -167,9 +203,13 @@ Status Cursor::row_column(sqlite3_context* context, int column, StatementUse& ro
       return corruption(table_->name() + "_rows", "node id " + std::to_string(id));
     return table_->result_vector(wanted.vector_index, static_cast<NodeId>(id), context);
   }
+  if (wanted.kind == ColumnKind::kRowid) {
+    sqlite3_result_int64(context, row.column_int64(0));
+    return {};
+  }
   int place = 1 + static_cast<int>(table_->index_count());
   for (int i = 0; i < column; ++i) {
-    if (columns[static_cast<std::size_t>(i)].kind != ColumnKind::kVector) ++place;
+    if (columns[static_cast<std::size_t>(i)].is_stored()) ++place;
   }
   sqlite3_result_value(context, row.column_value(place));
   return {};

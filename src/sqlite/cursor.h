@@ -19,6 +19,7 @@ class Cursor {
   Status column(sqlite3_context* context, int column);
 
  private:
+  Status take_k(sqlite3_value* value, SearchStream::Arguments& arguments) const;
   Status open_scan(const Filter& filter);
   Status step_scan();
   Status load_row();

@@ -1,7 +1,9 @@
-// The one exported symbol: registers modules and functions on a connection.
+// The one exported symbol of nearlite.so: registers modules and functions on a connection.
 //
 // The Connection object lives as long as the connection: it is owned by a function of ours, which
 // SQLite destroys last, when the connection closes.
+#include <memory>
+
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
@@ -24,7 +26,7 @@ void owner_function(sqlite3_context* context, int /*argc*/, sqlite3_value** /*ar
   sqlite3_result_null(context);
 }
 
-void delete_connection(void* connection) noexcept { delete static_cast<Connection*>(connection); }
+void delete_owner(void* owner) noexcept { delete static_cast<std::shared_ptr<Connection>*>(owner); }
 
 // `<index>_knn` of the tables there are; a database that cannot be read yet (locked, encrypted, not
 // there) is no failure.
@@ -43,14 +45,17 @@ Status initialise(sqlite3* db) {
   }
   // Loading twice is harmless: what is registered stays.
   if (Statement::prepare(db, "SELECT nearlite_connection()", "extension", 0).ok()) return {};
-  auto* connection = new Connection(db);
+  const auto connection = std::make_shared<Connection>(db, "nearlite_transaction");
+  auto owner = std::make_unique<std::shared_ptr<Connection>>(connection);
   // SQLite calls the destructor when this fails, too.
   const int rc = sqlite3_create_function_v2(
-      db, "nearlite_connection", 0, SQLITE_UTF8 | SQLITE_DIRECTONLY, connection,
-      c_callback<&owner_function>(), nullptr, nullptr, c_callback<&delete_connection>());
+      db, "nearlite_connection", 0, SQLITE_UTF8 | SQLITE_DIRECTONLY, owner.release(),
+      c_callback<&owner_function>(), nullptr, nullptr, c_callback<&delete_owner>());
   if (rc != SQLITE_OK) return from_sqlite(db, rc, "extension");
-  NEARLITE_TRY(connection->transaction_guard().register_module());
+  NEARLITE_TRY(connection->register_guard());
   NEARLITE_TRY(register_index_module(*connection));
+  // Tables of vec0.so can be used here, too, unless somebody else stands for that name.
+  if (!has_module(db, "vec0")) NEARLITE_TRY(register_vec0_module(*connection, nullptr));
   NEARLITE_TRY(register_vector_functions(db));
   NEARLITE_TRY(register_vec_each(db));
   NEARLITE_TRY(register_index_functions(*connection));

@@ -13,7 +13,8 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
   const std::string column =
       term.column < 0
           ? table_.source_rowid()
-          : quote_identifier(table_.options().columns[static_cast<std::size_t>(term.column)].name);
+          : quote_identifier(
+                table_.options().columns[static_cast<std::size_t>(term.column)].stored_name());
   text_ += " AND " + column;
   if (!term.collation.empty()) {
     text_ += " COLLATE " + quote_identifier(term.collation);
@@ -43,7 +44,7 @@ Status Filter::add_text(sqlite3_value* value) {
   const std::string_view text(data, static_cast<std::size_t>(sqlite3_value_bytes(value)));
   std::vector<std::string> names;
   for (const Column& column : table_.options().columns) {
-    if (column.kind != ColumnKind::kVector) names.push_back(column.name);
+    if (column.is_stored()) names.push_back(column.stored_name());
   }
   const auto checked = check_filter_text(text, names);
   if (type != SQLITE_TEXT || !checked.ok()) {

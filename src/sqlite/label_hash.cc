@@ -29,7 +29,7 @@ void append_value(std::vector<std::byte>& bytes, sqlite3_value* value) {
 std::uint64_t hash_labels(std::span<const Column> columns, std::span<sqlite3_value* const> values) {
   std::vector<std::byte> bytes;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].kind == ColumnKind::kVector || sqlite3_value_nochange(values[i]) != 0) continue;
+    if (!columns[i].is_stored() || sqlite3_value_nochange(values[i]) != 0) continue;
     Writer(bytes).varint(i);
     append_value(bytes, values[i]);
   }

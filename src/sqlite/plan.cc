@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/try.h"
 #include "sqlite/boundary.h"
 
 namespace nearlite::sqlite {
@@ -17,12 +18,13 @@ constexpr double kRowidCost = 10.0;
 // Collects terms while walking the constraints of one xBestIndex call.
 class Planner {
  public:
-  Planner(const TableOptions& options, sqlite3_index_info* info) : options_(options), info_(info) {
+  Planner(std::string_view table, const TableOptions& options, sqlite3_index_info* info)
+      : options_(options), info_(info), hidden_columns_(hidden_columns(table, options)) {
     hidden_ = static_cast<int>(options.columns.size());
   }
 
   Status run() {
-    find_query();
+    NEARLITE_TRY(find_query());
     if (blocked_) return bare_code(SQLITE_CONSTRAINT);
     for (int i = 0; i < info_->nConstraint; ++i) consider(i);
     if (blocked_) return bare_code(SQLITE_CONSTRAINT);
@@ -46,6 +48,17 @@ class Planner {
            options_.columns[static_cast<std::size_t>(column)].kind == ColumnKind::kVector;
   }
 
+  [[nodiscard]] bool is_rowid(int column) const {
+    return column < 0 ||
+           (column < hidden_ &&
+            options_.columns[static_cast<std::size_t>(column)].kind == ColumnKind::kRowid);
+  }
+
+  [[nodiscard]] bool is_distance(int column) const {
+    return column >= hidden_ &&
+           hidden_columns_[static_cast<std::size_t>(column - hidden_)] == HiddenColumn::kDistance;
+  }
+
   void add(int i, char kind, int column, bool omit) {
     PlanTerm term;
     term.kind = kind;
@@ -61,17 +74,21 @@ class Planner {
     info_->aConstraintUsage[i].omit = omit ? 1 : 0;
   }
 
-  void find_query() {
+  Status find_query() {
     for (int i = 0; i < info_->nConstraint; ++i) {
       if (at(i).op != SQLITE_INDEX_CONSTRAINT_MATCH || !is_vector(at(i).iColumn)) continue;
+      if (search_ && options_.front == Front::kVec0) {
+        return {Code::kInvalidArgument, "only 1 MATCH operator is allowed in a single vec0 query"};
+      }
       if (at(i).usable == 0 || search_) {
         blocked_ = true;  // the query comes from a table further right, or there are two
-        return;
+        return {};
       }
       search_ = true;
       const Column& column = options_.columns[static_cast<std::size_t>(at(i).iColumn)];
       add(i, 'v', static_cast<int>(column.vector_index), true);
     }
+    return {};
   }
 
   void consider(int i) {
@@ -83,11 +100,11 @@ class Planner {
       return;
     }
     if (column >= hidden_) {
-      hidden(i, column - hidden_, op, usable);
+      hidden(i, hidden_columns_[static_cast<std::size_t>(column - hidden_)], op, usable);
       return;
     }
     if (!usable || is_vector(column) || operator_text(op) == nullptr) return;
-    const bool is_rowid = column < 0;
+    const bool is_rowid = this->is_rowid(column);
     // A name that would not survive the plan's text: SQLite compares.
     const char* collation = sqlite3_vtab_collation(info_, i);
     if (collation != nullptr && std::strpbrk(collation, ":;#") != nullptr) return;
@@ -95,26 +112,41 @@ class Planner {
     const bool is_list = op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info_, i, 1) != 0;
     if (is_rowid && op == SQLITE_INDEX_CONSTRAINT_EQ && !is_list) rowid_equal_ = true;
     filtered_ = true;
-    add(i, is_rowid ? (is_list ? 'R' : 'r') : (is_list ? 'F' : 'f'), column, true);
+    add(i, is_rowid ? (is_list ? 'R' : 'r') : (is_list ? 'F' : 'f'), is_rowid ? -1 : column, true);
   }
 
-  void hidden(int i, int which, int op, bool usable) {
-    const bool is_for_scans = which == kFilter || which == kNow;
+  void hidden(int i, HiddenColumn which, int op, bool usable) {
+    const bool is_for_scans = which == HiddenColumn::kFilter || which == HiddenColumn::kNow;
     if (!search_ && !is_for_scans) return;
-    if (which == kDistance) {
-      const bool is_upper = op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE;
-      const bool is_lower = op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
-      if (usable && (is_upper || is_lower)) add(i, is_upper ? 'u' : 'a', 0, false);
+    if (which == HiddenColumn::kDistance) {
+      if (usable && (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE))
+        add(i, 'u', 0, false);
+      if (usable && (op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE))
+        add(i, 'b', 0, false);
       return;
     }
-    if (op != SQLITE_INDEX_CONSTRAINT_EQ || which >= kCommand) return;
+    const char kind = kind_of(which);
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ || kind == 0) return;
     if (!usable) {
       blocked_ = true;
       return;
     }
-    constexpr std::string_view kKinds = "?kexwpqt";  // in the order of HiddenColumn
-    filtered_ = filtered_ || which == kFilter;
-    add(i, kKinds[static_cast<std::size_t>(which)], 0, true);
+    filtered_ = filtered_ || which == HiddenColumn::kFilter;
+    add(i, kind, 0, true);
+  }
+
+  // 0: no argument.
+  [[nodiscard]] static char kind_of(HiddenColumn which) noexcept {
+    switch (which) {
+      case HiddenColumn::kK: return 'k';
+      case HiddenColumn::kEfSearch: return 'e';
+      case HiddenColumn::kExact: return 'x';
+      case HiddenColumn::kFilter: return 'w';
+      case HiddenColumn::kAfterDistance: return 'p';
+      case HiddenColumn::kAfterRowid: return 'q';
+      case HiddenColumn::kNow: return 't';
+      default: return 0;
+    }
   }
 
   // For EXPLAIN QUERY PLAN, in which values are not known: which way a search goes depends on how
@@ -137,7 +169,7 @@ class Planner {
         case 'e': settings += ", ef_search"; break;
         case 'x': settings += ", exact"; break;
         case 'l': settings += ", limit"; break;
-        case 'a': settings += ", distance from"; break;
+        case 'b': settings += ", distance from"; break;
         case 'p': settings += ", after"; break;
         case 't': settings += ", now"; break;
         default: break;
@@ -149,17 +181,14 @@ class Planner {
   }
 
   void order() {
-    if (info_->nOrderBy < 1 || info_->aOrderBy[0].desc != 0) return;
-    const int column = info_->aOrderBy[0].iColumn;
-    if (!search_) {
-      info_->orderByConsumed = info_->nOrderBy == 1 && column < 0 ? 1 : 0;
-      return;
-    }
+    const auto* order = info_->aOrderBy;
+    const int count = info_->nOrderBy;
+    if (count < 1 || order[0].desc != 0) return;
     // Equal distances come by ascending rowid.
-    const bool has_rowid =
-        info_->nOrderBy == 2 && info_->aOrderBy[1].desc == 0 && info_->aOrderBy[1].iColumn < 0;
-    if (column == hidden_ + kDistance && (info_->nOrderBy == 1 || has_rowid))
-      info_->orderByConsumed = 1;
+    const bool has_rowid = count == 2 && order[1].desc == 0 && is_rowid(order[1].iColumn);
+    const bool is_ours = search_ ? is_distance(order[0].iColumn) && (count == 1 || has_rowid)
+                                 : is_rowid(order[0].iColumn) && count == 1;
+    if (is_ours) info_->orderByConsumed = 1;
   }
 
   void estimate() {
@@ -178,6 +207,7 @@ class Planner {
 
   const TableOptions& options_;
   sqlite3_index_info* info_;
+  std::vector<HiddenColumn> hidden_columns_;
   std::vector<PlanTerm> terms_;
   int hidden_ = 0;
   bool search_ = false;
@@ -206,8 +236,8 @@ const char* operator_text(int op) noexcept {
   }
 }
 
-Status choose_plan(const TableOptions& options, sqlite3_index_info* info) {
-  return Planner(options, info).run();
+Status choose_plan(std::string_view table, const TableOptions& options, sqlite3_index_info* info) {
+  return Planner(table, options, info).run();
 }
 
 std::string encode_plan(const std::vector<PlanTerm>& terms) {

@@ -7,7 +7,7 @@
 // kinds: v query vector of vector column `column`        k, e, x  hidden columns k, ef_search,
 // exact
 //        l, o limit and offset (hints, SQLite applies them too)  u upper bound of distance (a hint)
-//        a lower bound of distance (SQLite applies it, too)
+//        b lower bound of distance: k counts rows beyond it (SQLite applies it, too)
 //        w a condition as text (hidden column filter)
 //        p, q, t  hidden columns after_distance, after_rowid, now
 //        r rowid <operator> value     f column <operator> value   R, F the same with an IN list
@@ -27,20 +27,6 @@ namespace nearlite::sqlite {
 inline constexpr int kPlanScan = 0;
 inline constexpr int kPlanSearch = 1;
 
-/// Hidden columns follow the declared ones in this order; the last is there with external content.
-enum HiddenColumn : int {
-  kDistance = 0,
-  kK = 1,
-  kEfSearch = 2,
-  kExact = 3,
-  kFilter = 4,
-  kAfterDistance = 5,
-  kAfterRowid = 6,
-  kNow = 7,
-  kCommand = 8,
-  kTouched = 9
-};
-
 struct PlanTerm {
   char kind = 0;
   int column = 0;
@@ -51,8 +37,8 @@ struct PlanTerm {
 /// What EXPLAIN QUERY PLAN shows behind the terms, which decode_plan() does not read.
 inline constexpr char kPlanComment = '#';
 
-/// Chooses a plan for a table with these options.
-Status choose_plan(const TableOptions& options, sqlite3_index_info* info);
+/// Chooses a plan for the table `table` with these options.
+Status choose_plan(std::string_view table, const TableOptions& options, sqlite3_index_info* info);
 
 /// Reads idxStr back. It was written by choose_plan() of this process; damage is kInternal.
 Result<std::vector<PlanTerm>> decode_plan(const char* text);

@@ -51,6 +51,10 @@ Status SearchStream::read_place(const Arguments& arguments) {
 Status SearchStream::read_arguments(const Arguments& arguments) {
   request_.ef_search = arguments.ef_search_default;
   request_.exact = arguments.is_exact_default;
+  if (arguments.count) {
+    has_k_ = true;
+    request_.k = *arguments.count;
+  }
   if (arguments.k != nullptr && sqlite3_value_type(arguments.k) != SQLITE_NULL) {
     has_k_ = true;
     if (sqlite3_value_numeric_type(arguments.k) != SQLITE_INTEGER ||
@@ -79,11 +83,12 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   NEARLITE_TRY(table_->ready());
   NEARLITE_TRY(read_arguments(arguments));
   arguments_ = std::move(arguments);
-  if (sqlite3_value_type(query) == SQLITE_NULL) {
+  const bool is_null = sqlite3_value_type(query) == SQLITE_NULL;
+  if (is_null && table_->options().front == Front::kHnsw) {
     finished_ = true;  // nothing is near to NULL
     return {};
   }
-  NEARLITE_TRY(table_->parse_vector(vector_index, query, query_));
+  NEARLITE_TRY(table_->parse_vector(vector_index, VectorUse::kQuery, query, query_));
   request_.query = query_;
   request_.lazy_distances = !arguments_.distance_bound;
   NEARLITE_ASSIGN(const std::int64_t now, read_now(*table_, arguments_.now));

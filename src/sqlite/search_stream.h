@@ -23,6 +23,7 @@ class SearchStream {
   /// kEfMax.
   struct Arguments {
     sqlite3_value* k = nullptr;
+    std::optional<std::size_t> count;  // k that is checked already
     sqlite3_value* ef_search = nullptr;
     sqlite3_value* exact = nullptr;
     std::uint32_t ef_search_default = 0;   // where ef_search is not given; 0: the index's

@@ -65,7 +65,8 @@ SqliteStore::SqliteStore(sqlite3* db, std::string schema, std::string table, std
       schema_(std::move(schema)),
       suffix_(std::move(suffix)),
       blocks_(blocks),
-      layout_(layout) {
+      layout_(layout),
+      direct_(db, schema_) {
   set_table(std::move(table));
 }
 
@@ -77,6 +78,12 @@ void SqliteStore::set_table(std::string table) {
   drop_statements();
   table_ = std::move(table);
   vectors_ = name_of("vectors");
+  direct_.set_table(vectors_, layout_.block_bytes());
+}
+
+void SqliteStore::set_layout(const VectorLayout& layout) {
+  layout_ = layout;
+  direct_.set_table(vectors_, layout_.block_bytes());
 }
 
 bool SqliteStore::tables_exist() const noexcept {

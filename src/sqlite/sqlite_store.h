@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "sqlite/direct_read.h"
 #include "sqlite/handles.h"
 #include "sqlite/shadow_tables.h"
 #include "storage/store.h"
@@ -40,7 +41,9 @@ class SqliteStore final : public Store {
   [[nodiscard]] bool tables_exist() const noexcept;
   [[nodiscard]] const std::string& table() const noexcept { return table_; }
   /// The layout is known only after the config was read.
-  void set_layout(const VectorLayout& layout) { layout_ = layout; }
+  void set_layout(const VectorLayout& layout);
+  /// Vectors that read_known() had.
+  [[nodiscard]] std::uint64_t known_count() const noexcept { return direct_.right_count(); }
 
   Result<CommitRecord> last_commit() override;
   Result<std::optional<CommitRecord>> find_commit(std::uint64_t seq) override;
@@ -64,6 +67,7 @@ class SqliteStore final : public Store {
   Status clear_vector(NodeId id) override;
   Result<bool> read_vector(NodeId id, RowId& rowid, std::span<std::byte> out) override;
   Status read_vectors(std::span<const NodeId> ids, const VectorVisitor& visit) override;
+  bool read_known(NodeId id, std::uint64_t hash, std::span<std::byte> out) override;
   Status scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) override;
   Status erase_all_vectors() override;
   Status drop_empty_blocks() override;
@@ -121,6 +125,7 @@ class SqliteStore final : public Store {
   Blocks blocks_;
   std::string vectors_;  // name of the table of blocks, unquoted
   VectorLayout layout_;
+  DirectReader direct_;
   std::array<Statement, kVerbCount> statements_;
   std::vector<std::byte> slot_;  // scratch
 };

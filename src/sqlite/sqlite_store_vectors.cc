@@ -4,6 +4,7 @@
 // small program for it), so read_vectors() opens once and moves the handle from block to block.
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/sqlite_store.h"
@@ -99,6 +100,16 @@ Status SqliteStore::read_vectors(std::span<const NodeId> ids, const VectorVisito
     NEARLITE_TRY(visit(id, (*slot)->rowid, (*slot)->vector));
   }
   return Status();
+}
+
+bool SqliteStore::read_known(NodeId id, std::uint64_t hash, std::span<std::byte> out) {
+  if (blocks_ != Blocks::kVectors) return false;
+  const std::int64_t block = layout_.block_of(id);
+  const std::uint64_t offset = layout_.offset_of(id) + VectorLayout::kSlotHeaderBytes;
+  if (!direct_.read(block, offset, out)) return false;
+  const bool is_right = hash64(out) == hash;
+  direct_.report(block, is_right);
+  return is_right;
 }
 
 Status SqliteStore::scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) {

@@ -86,9 +86,13 @@ std::string row_columns(const TableOptions& options) {
   for (std::size_t i = 0; i < options.vectors.size(); ++i)
     columns += ", " + Table::node_column(i) + " INTEGER";
   for (const Column& column : options.columns) {
-    if (column.kind == ColumnKind::kVector) continue;
-    columns += ", " + quote_identifier(column.name);
+    if (!column.is_stored()) continue;
+    columns += ", " + quote_identifier(column.stored_name());
     if (column.kind == ColumnKind::kAuxiliary) continue;
+    if (column.kind == ColumnKind::kKey) {
+      columns += " TEXT NOT NULL UNIQUE";
+      continue;
+    }
     switch (column.type) {
       case ValueType::kText: columns += " TEXT"; break;
       case ValueType::kInteger:
@@ -101,7 +105,7 @@ std::string row_columns(const TableOptions& options) {
   for (std::size_t i = 0; i < options.vectors.size(); ++i) nodes += ", " + Table::node_column(i);
   for (const Column& column : options.columns) {
     if (column.is_indexed)
-      columns += ", UNIQUE(" + quote_identifier(column.name) + nodes + ", rowid)";
+      columns += ", UNIQUE(" + quote_identifier(column.stored_name()) + nodes + ", rowid)";
   }
   return columns;
 }
@@ -120,6 +124,7 @@ Table::Table(Connection& connection, std::string schema, std::string name, Table
       schema_(std::move(schema)),
       name_(std::move(name)),
       options_(std::move(options)),
+      hidden_(hidden_columns(name_, options_)),
       declared_(options_) {}
 
 Status Table::error(Code code, std::string_view what) const {
@@ -237,17 +242,28 @@ IndexOptions Table::index_options(std::size_t vector_index) const {
   options.element = column.type;
   options.metric = column.metric;
   options.dim = column.dim;
-  options.m = options_.m;
-  options.ef_construction = options_.ef_construction;
+  options.m = column.m != 0 ? column.m : options_.m;
   options.quantize = options_.quantize;
   options.seed = hash64(bytes_of(uuid_ + suffix));
   options.is_external = options_.content.has_value();
   options.centre_key = "centre" + suffix;
-  options.ef_search = options_.ef_search;
+  options.thread_count = threads_from_environment();
+  set_settings(vector_index, options);
+  return options;
+}
+
+// What may change after creation.
+void Table::set_settings(std::size_t vector_index, IndexOptions& options) const {
+  const VectorColumn& column = options_.vectors[vector_index];
+  options.ef_construction =
+      column.ef_construction != 0 ? column.ef_construction : options_.ef_construction;
+  options.ef_search = column.ef_search != 0 ? column.ef_search : options_.ef_search;
+  const bool is_measured = options_.target_recall_ppm != 0 && vector_index < measurements_.size() &&
+                           measurements_[vector_index];
+  if (is_measured) options.ef_search = measurements_[vector_index]->ef_search;
+  options.exact_up_to = column.is_flat ? UINT64_MAX : options_.exact_up_to;
   options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
   options.parallel_insert_threshold = options_.parallel_insert_threshold;
-  options.thread_count = threads_from_environment();
-  return options;
 }
 
 Blocks Table::blocks() const noexcept {
@@ -337,7 +353,9 @@ Status Table::load_settings() {
                                         "parallel_insert_threshold", "persist", "target_recall"}) {
     NEARLITE_ASSIGN(const std::string value,
                     config_text(config, std::string(kSettingPrefix) + std::string(option)));
-    if (!value.empty()) NEARLITE_TRY(change_option(name_, option, value, options));
+    if (value.empty()) continue;
+    NEARLITE_TRY(change_option(name_, option, value, options));
+    drop_own_settings(option, options);
   }
   options_ = std::move(options);
   NEARLITE_TRY(load_measurements());
@@ -348,14 +366,7 @@ Status Table::load_settings() {
 
 void Table::apply_settings() {
   measurements_.resize(indexes_.size());
-  for (std::size_t i = 0; i < indexes_.size(); ++i) {
-    IndexOptions& options = indexes_[i]->options();
-    options.ef_construction = options_.ef_construction;
-    const bool is_measured = options_.target_recall_ppm != 0 && measurements_[i];
-    options.ef_search = is_measured ? measurements_[i]->ef_search : options_.ef_search;
-    options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
-    options.parallel_insert_threshold = options_.parallel_insert_threshold;
-  }
+  for (std::size_t i = 0; i < indexes_.size(); ++i) set_settings(i, indexes_[i]->options());
 }
 
 Status Table::ready() {
@@ -380,7 +391,7 @@ Status Table::follow_measurements() {
 
 void Table::drop_statements() noexcept {
   for (Statement* statement :
-       {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_, &expired_})
+       {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_, &key_, &expired_})
     statement->close();
   for (SqliteStore* store : stores_) store->drop_statements();
   if (content_ != nullptr) content_->drop_statements();
@@ -394,6 +405,7 @@ void Table::set_name(const std::string& name) {
   if (name == name_) return;
   drop_statements();
   name_ = name;
+  hidden_ = hidden_columns(name, options_);
   for (std::size_t i = 0; i < indexes_.size(); ++i) {
     stores_[i]->set_table(name);
     indexes_[i]->options().label = name + "." + options_.vectors[i].name;
@@ -414,7 +426,7 @@ Status Table::rename(const std::string& new_name) {
   former_names_.push_back(name_);
   set_name(new_name);
   NEARLITE_TRY(finish_rename_content());
-  return connection_.register_knn(new_name);
+  return options_.front == Front::kHnsw ? connection_.register_knn(new_name) : Status();
 }
 
 void Table::retire() noexcept {
@@ -425,7 +437,7 @@ void Table::retire() noexcept {
 Status Table::destroy() {
   bool writing = false;
   for (auto& index : indexes_) writing = writing || index->is_writing();
-  if (writing) NEARLITE_TRY(connection_.transaction_guard().enlist(shared_from_this()));
+  if (writing) NEARLITE_TRY(connection_.enlist(shared_from_this()));
   drop_statements();
   const auto drop = [&]() -> Status {
     if (options_.content) {

@@ -36,6 +36,9 @@ Status refuse_write(const Table& table);
 /// How a row write ended; SQLite needs the plain code for conflicts.
 enum class Written : std::uint8_t { kDone, kConflict };
 
+/// What a vector is given for; messages of vec0 say so.
+enum class VectorUse : std::uint8_t { kInsert, kUpdate, kQuery };
+
 class Table : public std::enable_shared_from_this<Table> {
  public:
   /// CREATE: makes the shadow tables.
@@ -60,6 +63,8 @@ class Table : public std::enable_shared_from_this<Table> {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& uuid() const noexcept { return uuid_; }
   [[nodiscard]] const TableOptions& options() const noexcept { return options_; }
+  /// Hidden columns of the virtual table, in order.
+  [[nodiscard]] const std::vector<HiddenColumn>& hidden() const noexcept { return hidden_; }
   [[nodiscard]] sqlite3* db() const noexcept { return db_; }
   [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
   [[nodiscard]] Index& index(std::size_t vector_index) noexcept { return *indexes_[vector_index]; }
@@ -82,16 +87,18 @@ class Table : public std::enable_shared_from_this<Table> {
   [[nodiscard]] bool is_attached() const noexcept { return attach_count_ > 0; }
 
   // ---- Rows (table_write.cc). `values` are the declared columns in order, as xUpdate gives them.
-  /// `rowid` null: the next free one. On success `rowid_out` is the row's id.
+  /// `rowid` null, or NULL: the next free one. On success `rowid_out` is the row's id.
   Result<Written> insert(sqlite3_value* rowid, std::span<sqlite3_value* const> values, bool replace,
                          RowId& rowid_out);
   Result<Written> update(RowId old_rowid, RowId new_rowid, std::span<sqlite3_value* const> values,
                          bool replace);
   Status erase(RowId rowid);
+  /// The row with this text key. REQUIRES: options().has_key().
+  Result<std::optional<RowId>> row_of_key(sqlite3_value* key);
 
   /// The query or stored vector in `value`: JSON text, or a blob of float32 or of the declared
   /// type.
-  Status parse_vector(std::size_t vector_index, sqlite3_value* value,
+  Status parse_vector(std::size_t vector_index, VectorUse use, sqlite3_value* value,
                       std::vector<float>& out) const;
   /// The vector of a node as a blob of the declared type.
   Status result_vector(std::size_t vector_index, NodeId id, sqlite3_context* context);
@@ -157,6 +164,7 @@ class Table : public std::enable_shared_from_this<Table> {
   Status load_config();
   Status load_settings();
   void apply_settings();
+  void set_settings(std::size_t vector_index, IndexOptions& options) const;
   [[nodiscard]] SideFile find_side_file(const std::string& suffix) const;
   [[nodiscard]] IndexOptions index_options(std::size_t vector_index) const;
   [[nodiscard]] Blocks blocks() const noexcept;
@@ -169,7 +177,8 @@ class Table : public std::enable_shared_from_this<Table> {
 
   // One row of <t>_rows to write.
   struct NewRow;
-  Status check_values(std::span<sqlite3_value* const> values, NewRow& row) const;
+  Status check_values(std::span<sqlite3_value* const> values, VectorUse use, NewRow& row) const;
+  Result<std::optional<RowId>> find_key(std::span<sqlite3_value* const> values);
   Result<bool> row_exists(RowId rowid);
   // Expiry (expiry.cc)
   Result<bool> is_taken(RowId rowid);
@@ -203,6 +212,7 @@ class Table : public std::enable_shared_from_this<Table> {
   bool is_retired_ = false;
   std::string uuid_;
   TableOptions options_;
+  std::vector<HiddenColumn> hidden_;
   TableOptions declared_;  // options as CREATE gave them, without settings
   std::vector<std::optional<Measurement>> measurements_;  // one for each vector column
   std::uint32_t data_version_ = 0;                        // of which they are
@@ -223,6 +233,7 @@ class Table : public std::enable_shared_from_this<Table> {
   Statement update_;
   Statement delete_;
   Statement patterns_;
+  Statement key_;
   Statement expired_;
   std::uint64_t expire_count_ = 0;
 };

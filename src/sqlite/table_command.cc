@@ -107,6 +107,7 @@ Status Table::change_setting(std::string_view name, const std::string& value) {
     return {};
   }
   NEARLITE_TRY(change_option(name_, name, value, options_));
+  drop_own_settings(name, options_);
   const std::string canonical = canonical_option(name);
   const std::string text = option_text(options_, canonical);
   NEARLITE_TRY(indexes_.front()->store().put_config(
@@ -206,6 +207,7 @@ Result<std::string> Table::stats_json() {
     one["image_loads"] = stats.image_load_count;
     one["saves"] = stats.save_count;
     one["catch_ups"] = stats.catch_up_count;
+    one["direct_reads"] = stores_[i]->known_count();
     one["last_path"] = std::string(nearlite::name_of(stats.last.path));
     one["last_search"] = search_report(stats.last);
     one["filters"] = {{"remembered", stats.predicates.count},

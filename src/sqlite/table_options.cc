@@ -139,6 +139,58 @@ std::string_view name_of(ValueType type) noexcept {
   return "unknown";
 }
 
+std::string_view name_of(HiddenColumn column) noexcept {
+  switch (column) {
+    case HiddenColumn::kDistance: return "distance";
+    case HiddenColumn::kK: return "k";
+    case HiddenColumn::kEfSearch: return "ef_search";
+    case HiddenColumn::kExact: return "exact";
+    case HiddenColumn::kFilter: return "filter";
+    case HiddenColumn::kAfterDistance: return "after_distance";
+    case HiddenColumn::kAfterRowid: return "after_rowid";
+    case HiddenColumn::kNow: return "now";
+    case HiddenColumn::kTouched: return "touched_row";
+    case HiddenColumn::kCommand: break;
+  }
+  return "";
+}
+
+bool TableOptions::has_key() const noexcept {
+  return std::any_of(columns.begin(), columns.end(),
+                     [](const Column& column) { return column.kind == ColumnKind::kKey; });
+}
+
+std::vector<HiddenColumn> hidden_columns(std::string_view table, const TableOptions& options) {
+  std::vector<HiddenColumn> columns{HiddenColumn::kDistance, HiddenColumn::kK};
+  for (const HiddenColumn column :
+       {HiddenColumn::kEfSearch, HiddenColumn::kExact, HiddenColumn::kFilter,
+        HiddenColumn::kAfterDistance, HiddenColumn::kAfterRowid, HiddenColumn::kNow,
+        HiddenColumn::kCommand}) {
+    const std::string_view name = column == HiddenColumn::kCommand ? table : name_of(column);
+    const auto has_name = [&](const Column& other) {
+      return equals_ignoring_case(other.name, name);
+    };
+    const auto is_name = [&](HiddenColumn other) {
+      return equals_ignoring_case(name_of(other), name);
+    };
+    // In hnsw these names are reserved. A column of vec0 may have them; then they mean that. And a
+    // table may be called k.
+    const bool is_taken = std::any_of(options.columns.begin(), options.columns.end(), has_name) ||
+                          std::any_of(columns.begin(), columns.end(), is_name);
+    if (!is_taken) columns.push_back(column);
+  }
+  if (options.content) columns.push_back(HiddenColumn::kTouched);
+  return columns;
+}
+
+void drop_own_settings(std::string_view option, TableOptions& options) {
+  const std::string name = canonical_option(option);
+  for (VectorColumn& column : options.vectors) {
+    if (name == "ef_search") column.ef_search = 0;
+    if (name == "ef_construction") column.ef_construction = 0;
+  }
+}
+
 std::string canonical_option(std::string_view name) {
   std::string text = to_lower(name);
   if (text == "ef") text = "ef_construction";

@@ -21,12 +21,21 @@ inline constexpr std::size_t kNameBytesMax = 255;
 inline constexpr std::size_t kPathBytesMax = 1024;
 inline constexpr std::uint32_t kDimDefault = 384;
 
+/// Whose language a table speaks: USING hnsw(…) is ours, USING vec0(…) is sqlite-vec's.
+enum class Front : std::uint8_t { kHnsw, kVec0 };
+
 /// One vector column, which has an index of its own.
 struct VectorColumn {
   std::string name;
   ElementType type = ElementType::kFloat32;
   std::uint32_t dim = kDimDefault;
   Metric metric = Metric::kCosine;
+
+  // Of this column alone; 0: those of the table.
+  std::uint32_t m = 0;
+  std::uint32_t ef_construction = 0;
+  std::uint32_t ef_search = 0;
+  bool is_flat = false;  ///< searched by comparing all rows
 
   bool operator==(const VectorColumn&) const = default;
 };
@@ -36,6 +45,8 @@ enum class ColumnKind : std::uint8_t {
   kPartition,  ///< text or integer
   kMetadata,   ///< text, integer, real or boolean; filterable
   kAuxiliary,  ///< any type; stored, not filterable
+  kRowid,      ///< the rowid under a name; nothing is stored
+  kKey,        ///< text that tells a row from all others
 };
 
 enum class ValueType : std::uint8_t { kText, kInteger, kReal, kBoolean, kBlob };
@@ -50,6 +61,16 @@ struct Column {
   ValueType type = ValueType::kText;  ///< not for kVector
   std::size_t vector_index = 0;       ///< kVector: place in TableOptions::vectors
   bool is_indexed = false;            ///< has an ordinary index; partition keys always
+  bool is_required = false;           ///< NULL is refused
+  std::string stored_as = {};         ///< its name in <t>_rows; empty: `name`
+
+  /// Has it a column in <t>_rows?
+  [[nodiscard]] bool is_stored() const noexcept {
+    return kind != ColumnKind::kVector && kind != ColumnKind::kRowid;
+  }
+  [[nodiscard]] const std::string& stored_name() const noexcept {
+    return stored_as.empty() ? name : stored_as;
+  }
 
   bool operator==(const Column&) const = default;
 };
@@ -78,7 +99,23 @@ struct ContentOptions {
   bool operator==(const ContentOptions&) const = default;
 };
 
+/// Hidden columns of the virtual table, which follow the declared ones: arguments and results of
+/// searches, and the column that takes commands.
+enum class HiddenColumn : std::uint8_t {
+  kDistance,
+  kK,
+  kEfSearch,
+  kExact,
+  kFilter,
+  kAfterDistance,
+  kAfterRowid,
+  kNow,
+  kCommand,  ///< called like the table
+  kTouched,  ///< external content: the triggers write to it
+};
+
 struct TableOptions {
+  Front front = Front::kHnsw;
   std::vector<VectorColumn> vectors;  ///< never empty after parse_arguments()
   std::vector<Column> columns;        ///< all columns, vectors included
 
@@ -92,12 +129,24 @@ struct TableOptions {
   std::uint32_t tombstone_rebuild_pct = 30;  ///< 0–100; 100 = never
   std::uint32_t parallel_insert_threshold = 256;  ///< 1–1,000,000 rows
   Persist persist = Persist::kCommit;
+  std::uint64_t exact_up_to = 0;    ///< rows; so small a table is compared whole
   std::uint32_t persist_every = 0;  ///< commits; kEvery only
   std::string path;                 ///< of the side file; empty = none
   std::string expires_at;           ///< an integer metadata column; empty = rows do not end
 
+  /// Is a row known by a text key, and not by its rowid?
+  [[nodiscard]] bool has_key() const noexcept;
+
   bool operator==(const TableOptions&) const = default;
 };
+
+/// The hidden columns of such a table, in order, and their names (that of kCommand is the table's).
+[[nodiscard]] std::vector<HiddenColumn> hidden_columns(std::string_view table,
+                                                       const TableOptions& options);
+[[nodiscard]] std::string_view name_of(HiddenColumn column) noexcept;
+
+/// Lets the option of the table count for all vector columns, also those that had their own.
+void drop_own_settings(std::string_view option, TableOptions& options);
 
 /// Sets the option `name` from its text ("m" from "32", "persist" from "every 100"). Columns are
 /// not options. Errors: kNotFound for an unknown option, kInvalidArgument otherwise; messages begin

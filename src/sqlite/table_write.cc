@@ -8,6 +8,7 @@
 #include "sqlite/connection.h"
 #include "sqlite/label_hash.h"
 #include "sqlite/table.h"
+#include "sqlite/vec0_value.h"
 #include "sqlite/vector_argument.h"
 #include "vector/parse.h"
 
@@ -72,16 +73,18 @@ const char* name_of_type(int type) {
 
 }  // namespace
 
-Status Table::parse_vector(std::size_t vector_index, sqlite3_value* value,
+Status Table::parse_vector(std::size_t vector_index, VectorUse use, sqlite3_value* value,
                            std::vector<float>& out) const {
   const VectorColumn& column = options_.vectors[vector_index];
+  if (options_.front == Front::kVec0) return read_vec0_column(column, use, value, out);
   const Status status = parse_any(column, value, out);
   if (status.ok() || status.code() != Code::kInvalidArgument) return status;
   return {Code::kInvalidArgument,
           "nearlite: " + name_ + "." + column.name + ": " + status.message()};
 }
 
-Status Table::check_values(std::span<sqlite3_value* const> values, NewRow& row) const {
+Status Table::check_values(std::span<sqlite3_value* const> values, VectorUse use,
+                           NewRow& row) const {
   row.values = values;
   row.vectors.resize(options_.vectors.size());
   row.label_hash = hash_labels(options_.columns, values);
@@ -93,8 +96,9 @@ Status Table::check_values(std::span<sqlite3_value* const> values, NewRow& row) 
       vector.is_set = true;
       vector.is_null = sqlite3_value_type(values[i]) == SQLITE_NULL;
       if (!vector.is_null)
-        NEARLITE_TRY(parse_vector(column.vector_index, values[i], vector.values));
-    } else if (column.kind != ColumnKind::kAuxiliary && !fits(column.type, values[i])) {
+        NEARLITE_TRY(parse_vector(column.vector_index, use, values[i], vector.values));
+    } else if (column.is_stored() && column.kind != ColumnKind::kAuxiliary &&
+               !fits(column.type, values[i])) {
       return error(Code::kInvalidArgument, column.name + ": expected " +
                                                std::string(name_of(column.type)) + ", got " +
                                                name_of_type(sqlite3_value_type(values[i])));
@@ -107,6 +111,22 @@ Result<bool> Table::row_exists(RowId rowid) {
   NEARLITE_TRY(prepare(exists_, "SELECT 1 FROM " + rows_name() + " WHERE rowid = ?1"));
   StatementUse use = exists_.use();
   return use.bind(1, rowid).step();
+}
+
+// The key is the first column (vec0_arguments.cc).
+Result<std::optional<RowId>> Table::row_of_key(sqlite3_value* key) {
+  NEARLITE_TRY(prepare(key_, "SELECT rowid FROM " + rows_name() + " WHERE " +
+                                 quote_identifier(options_.columns.front().stored_name()) +
+                                 " = ?1"));
+  StatementUse use = key_.use();
+  NEARLITE_ASSIGN(const bool found, use.bind_value(1, key).step());
+  return found ? std::optional(use.column_int64(0)) : std::nullopt;
+}
+
+// The row that has the key of `values`; none where there are no keys, or it is left alone.
+Result<std::optional<RowId>> Table::find_key(std::span<sqlite3_value* const> values) {
+  if (!options_.has_key() || sqlite3_value_nochange(values[0]) != 0) return std::optional<RowId>();
+  return row_of_key(values[0]);
 }
 
 // The node of each vector column of a row; kNodeNone for a NULL vector. Empty when there is no such
@@ -157,8 +177,8 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
                               bool replace, RowId& rowid_out) {
   NEARLITE_TRY(ready());
   NewRow row;
-  NEARLITE_TRY(check_values(values, row));
-  const bool has_rowid = sqlite3_value_type(rowid) != SQLITE_NULL;
+  NEARLITE_TRY(check_values(values, VectorUse::kInsert, row));
+  const bool has_rowid = rowid != nullptr && sqlite3_value_type(rowid) != SQLITE_NULL;
   if (has_rowid) {
     if (sqlite3_value_type(rowid) != SQLITE_INTEGER && !is_number(rowid, false)) {
       return bare_code(SQLITE_MISMATCH);
@@ -169,6 +189,11 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
       if (!replace) return Written::kConflict;
       NEARLITE_TRY(erase(rowid_out));
     }
+  }
+  NEARLITE_ASSIGN(const std::optional<RowId> same, find_key(values));
+  if (same) {
+    if (!replace) return Written::kConflict;
+    NEARLITE_TRY(erase(*same));
   }
   for (std::size_t i = 0; i < row.vectors.size(); ++i) {
     if (row.vectors[i].is_null) continue;
@@ -183,8 +208,8 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
       marks += ", ?" + std::to_string(++mark);
     }
     for (const Column& column : options_.columns) {
-      if (column.kind == ColumnKind::kVector) continue;
-      columns += ", " + quote_identifier(column.name);
+      if (!column.is_stored()) continue;
+      columns += ", " + quote_identifier(column.stored_name());
       marks += ", ?" + std::to_string(++mark);
     }
     NEARLITE_TRY(prepare(
@@ -197,7 +222,7 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
       if (vector.id != kNodeNone) use.bind(mark, std::int64_t{vector.id});
     }
     for (std::size_t i = 0; i < options_.columns.size(); ++i) {
-      if (options_.columns[i].kind != ColumnKind::kVector) use.bind_value(++mark, values[i]);
+      if (options_.columns[i].is_stored()) use.bind_value(++mark, values[i]);
     }
     NEARLITE_TRY(use.run());
     if (!has_rowid) rowid_out = sqlite3_last_insert_rowid(db_);
@@ -259,8 +284,8 @@ Status Table::update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeI
   const int first_value = mark + 1;
   for (std::size_t i = 0; i < options_.columns.size(); ++i) {
     const Column& column = options_.columns[i];
-    if (column.kind == ColumnKind::kVector || sqlite3_value_nochange(row.values[i]) != 0) continue;
-    sql += ", " + quote_identifier(column.name) + " = ?" + std::to_string(++mark);
+    if (!column.is_stored() || sqlite3_value_nochange(row.values[i]) != 0) continue;
+    sql += ", " + quote_identifier(column.stored_name()) + " = ?" + std::to_string(++mark);
   }
   NEARLITE_ASSIGN(Statement statement, Statement::prepare(db_, sql + " WHERE rowid = ?1", name_));
   StatementUse use = statement.use();
@@ -270,8 +295,7 @@ Status Table::update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeI
   }
   mark = first_value;
   for (std::size_t i = 0; i < options_.columns.size(); ++i) {
-    const bool is_vector = options_.columns[i].kind == ColumnKind::kVector;
-    if (!is_vector && sqlite3_value_nochange(row.values[i]) == 0)
+    if (options_.columns[i].is_stored() && sqlite3_value_nochange(row.values[i]) == 0)
       use.bind_value(mark++, row.values[i]);
   }
   return use.run();
@@ -284,7 +308,7 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
   const KeepLastRowid keep(db_);
   NEARLITE_TRY(ready());
   NewRow row;
-  NEARLITE_TRY(check_values(values, row));
+  NEARLITE_TRY(check_values(values, VectorUse::kUpdate, row));
   NEARLITE_ASSIGN(const std::vector<NodeId> old_ids, node_ids(old_rowid));
   if (old_ids.empty())
     return error(Code::kInternal, "row " + std::to_string(old_rowid) + " is gone");
@@ -293,6 +317,11 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
     if (exists && !replace) return Written::kConflict;
     if (exists) NEARLITE_TRY(erase(new_rowid));
     NEARLITE_TRY(move_vectors(old_ids, row));
+  }
+  NEARLITE_ASSIGN(const std::optional<RowId> same, find_key(values));
+  if (same && *same != old_rowid) {
+    if (!replace) return Written::kConflict;
+    NEARLITE_TRY(erase(*same));
   }
   std::vector<NodeId> new_ids = old_ids;
   for (std::size_t i = 0; i < row.vectors.size(); ++i) {

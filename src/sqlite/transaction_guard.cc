@@ -14,7 +14,8 @@ Status TransactionGuard::enlist(std::shared_ptr<Table> table) {
   for (const std::shared_ptr<Table>& known : tables_) {
     if (known == table) return {};
   }
-  NEARLITE_TRY(execute(db_, "INSERT INTO nearlite_transaction VALUES(NULL)", table->name()));
+  NEARLITE_TRY(
+      execute(db_, std::string("INSERT INTO ") + module_name_ + " VALUES(NULL)", table->name()));
   tables_.push_back(std::move(table));
   return {};
 }
@@ -54,7 +55,7 @@ int x_connect(sqlite3* db, void* user, int /*argc*/, const char* const* /*argv*/
     if (const int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(ignored)"); rc != SQLITE_OK) {
       return from_sqlite(db, rc, "nearlite_transaction");
     }
-    *out = new Vtab{sqlite3_vtab(), static_cast<TransactionGuard*>(user)};
+    *out = new Vtab{sqlite3_vtab(), static_cast<std::shared_ptr<TransactionGuard>*>(user)->get()};
     return Status();
   });
 }
@@ -128,6 +129,10 @@ int x_rollback_to(sqlite3_vtab* vtab, int /*level*/) noexcept {
   return SQLITE_OK;
 }
 
+void x_delete_module(void* user) noexcept {
+  delete static_cast<std::shared_ptr<TransactionGuard>*>(user);
+}
+
 sqlite3_module make_module() {
   sqlite3_module module{};
   module.iVersion = 2;
@@ -154,10 +159,15 @@ sqlite3_module make_module() {
 
 }  // namespace
 
-Status TransactionGuard::register_module() {
+Status TransactionGuard::register_module(std::shared_ptr<TransactionGuard> self) {
   static const sqlite3_module module = make_module();
-  const int rc = sqlite3_create_module_v2(db_, "nearlite_transaction", &module, this, nullptr);
-  return rc == SQLITE_OK ? Status() : from_sqlite(db_, rc, "module nearlite_transaction");
+  auto user = std::make_unique<std::shared_ptr<TransactionGuard>>(std::move(self));
+  // On failure, too, SQLite calls the destructor of what it was given.
+  const int rc = sqlite3_create_module_v2(db_, module_name_, &module, user.release(),
+                                          c_callback<&x_delete_module>());
+  if (rc != SQLITE_OK) return from_sqlite(db_, rc, module_name_);
+  is_registered_ = true;
+  return {};
 }
 
 }  // namespace nearlite::sqlite

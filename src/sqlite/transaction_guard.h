@@ -19,14 +19,16 @@ class Table;
 /// One per connection. Threads: that of the connection.
 class TransactionGuard {
  public:
-  explicit TransactionGuard(sqlite3* db) : db_(db) {}
+  /// `module_name`: of the table that cannot be dropped, one for each owner of tables.
+  TransactionGuard(sqlite3* db, const char* module_name) : db_(db), module_name_(module_name) {}
 
-  /// Registers the module. `this` must outlive the connection's modules.
-  Status register_module();
+  /// Registers the module, which keeps `self`, that is: this object.
+  Status register_module(std::shared_ptr<TransactionGuard> self);
+  [[nodiscard]] bool is_registered() const noexcept { return is_registered_; }
 
-  /// To be called by DROP for a table with uncommitted changes, before anything is dropped. The
-  /// guard joins the transaction by writing to a table of schema main, hence the errors: those of
-  /// beginning a write transaction there.
+  /// REQUIRES: is_registered(). To be called by DROP for a table with uncommitted changes, before
+  /// anything is dropped. The guard joins the transaction by writing to a table of schema main,
+  /// hence the errors: those of beginning a write transaction there.
   Status enlist(std::shared_ptr<Table> table);
 
   // Transaction callbacks; see Table.
@@ -37,6 +39,8 @@ class TransactionGuard {
 
  private:
   sqlite3* db_;
+  const char* module_name_;
+  bool is_registered_ = false;
   std::vector<std::shared_ptr<Table>> tables_;
 };
 

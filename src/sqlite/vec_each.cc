@@ -1,10 +1,13 @@
 // The table-valued function vec_each; see vec_each.h.
 #include "sqlite/vec_each.h"
 
+#include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/vec0_value.h"
 #include "sqlite/vector_argument.h"
 
 namespace nearlite::sqlite {
@@ -16,6 +19,10 @@ struct FreeValue {
   void operator()(sqlite3_value* value) const noexcept { sqlite3_value_free(value); }
 };
 
+struct Vtab : sqlite3_vtab {
+  bool is_vec0 = false;
+};
+
 struct Cursor : sqlite3_vtab_cursor {
   std::unique_ptr<sqlite3_value, FreeValue> argument;  // for the hidden column
   VectorValue vector;
@@ -24,19 +31,21 @@ struct Cursor : sqlite3_vtab_cursor {
 
 Cursor& cursor_of(sqlite3_vtab_cursor* cursor) noexcept { return *static_cast<Cursor*>(cursor); }
 
-int connect(sqlite3* db, void* /*data*/, int /*argc*/, const char* const* /*argv*/,
+int connect(sqlite3* db, void* is_vec0, int /*argc*/, const char* const* /*argv*/,
             sqlite3_vtab** vtab, char** error) noexcept {
   return guard(error, [&]() -> Status {
     int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(value, vector HIDDEN)");
     if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
     if (rc != SQLITE_OK) return from_sqlite(db, rc, "vec_each");
-    *vtab = new sqlite3_vtab{};
+    auto* made = new Vtab();
+    made->is_vec0 = is_vec0 != nullptr;
+    *vtab = made;
     return Status();
   });
 }
 
 int disconnect(sqlite3_vtab* vtab) noexcept {
-  delete vtab;
+  delete static_cast<Vtab*>(vtab);
   return SQLITE_OK;
 }
 
@@ -75,6 +84,14 @@ int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
   });
 }
 
+// The bits of each byte the other way round.
+void turn_bytes(std::vector<float>& bits) {
+  for (std::size_t i = 0; i + 8 <= bits.size(); i += 8) {
+    const auto first = bits.begin() + static_cast<std::ptrdiff_t>(i);
+    std::reverse(first, first + 8);
+  }
+}
+
 int filter(sqlite3_vtab_cursor* base, int /*number*/, const char* /*text*/, int argc,
            sqlite3_value** argv) noexcept {
   return guard(base->pVtab, [&]() -> Status {
@@ -82,11 +99,14 @@ int filter(sqlite3_vtab_cursor* base, int /*number*/, const char* /*text*/, int 
     cursor.at = 0;
     cursor.vector.values.clear();
     cursor.argument.reset();
-    if (argc == 0 || sqlite3_value_type(argv[0]) == SQLITE_NULL) return Status();
+    const bool is_vec0 = static_cast<Vtab*>(base->pVtab)->is_vec0;
+    if (argc == 0 || (!is_vec0 && sqlite3_value_type(argv[0]) == SQLITE_NULL)) return Status();
     cursor.argument.reset(sqlite3_value_dup(argv[0]));
     if (cursor.argument == nullptr) return bare_code(SQLITE_NOMEM);
-    const Status status = read_vector(argv[0], ElementType::kFloat32, cursor.vector);
-    if (status.code() != Code::kInvalidArgument) return status;
+    const Status status = is_vec0 ? read_vec0_vector(argv[0], cursor.vector)
+                                  : read_vector(argv[0], ElementType::kFloat32, cursor.vector);
+    if (is_vec0 && cursor.vector.type == ElementType::kBit) turn_bytes(cursor.vector.values);
+    if (status.code() != Code::kInvalidArgument || is_vec0) return status;
     return Status(status.code(), "nearlite: vec_each: " + status.message());
   });
 }
@@ -141,9 +161,20 @@ const sqlite3_module kModule = make_module();
 
 }  // namespace
 
-Status register_vec_each(sqlite3* db) {
-  const int rc = sqlite3_create_module_v2(db, "vec_each", &kModule, nullptr, nullptr);
+namespace {
+
+Status register_each(sqlite3* db, void* is_vec0) {
+  const int rc = sqlite3_create_module_v2(db, "vec_each", &kModule, is_vec0, nullptr);
   return rc == SQLITE_OK ? Status() : from_sqlite(db, rc, "vec_each");
+}
+
+}  // namespace
+
+Status register_vec_each(sqlite3* db) { return register_each(db, nullptr); }
+
+// Any pointer will do: it is not followed.
+Status register_vec0_each(sqlite3* db) {
+  return register_each(db, const_cast<sqlite3_module*>(&kModule));
 }
 
 }  // namespace nearlite::sqlite

@@ -8,5 +8,8 @@
 namespace nearlite::sqlite {
 
 Status register_vec_each(sqlite3* db);
+/// As sqlite-vec has it: NULL is an error, and the bits of a byte come highest first (in
+/// vec_to_json() lowest first).
+Status register_vec0_each(sqlite3* db);
 
 }  // namespace nearlite::sqlite

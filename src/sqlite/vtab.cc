@@ -1,6 +1,6 @@
-// The callbacks of the module hnsw: thin, each a guard around a call on Table or Cursor. What
-// SQLite promises and demands of them: https://sqlite.org/vtab.html, and "NOTES ON TRANSACTIONS" in
-// FTS5.
+// The callbacks of the modules hnsw and vec0: thin, each a guard around a call on Table or Cursor.
+// What SQLite promises and demands of them: https://sqlite.org/vtab.html, and "NOTES ON
+// TRANSACTIONS" in FTS5.
 #include <memory>
 #include <new>
 
@@ -12,6 +12,8 @@
 #include "sqlite/plan.h"
 #include "sqlite/shadow_tables.h"
 #include "sqlite/table.h"
+#include "sqlite/vec0_arguments.h"
+#include "sqlite/vtab_write.h"
 
 namespace nearlite::sqlite {
 
@@ -23,6 +25,8 @@ struct Vtab : sqlite3_vtab {
   Vtab() noexcept : sqlite3_vtab() {}
   ~Vtab() {
     if (table) table->detach();
+    // SQLite asks for the message of most callbacks, and frees it; not for that of xDestroy.
+    sqlite3_free(zErrMsg);
   }
   Vtab(const Vtab&) = delete;
   Vtab& operator=(const Vtab&) = delete;
@@ -33,6 +37,14 @@ struct Vtab : sqlite3_vtab {
   }
 
   std::shared_ptr<Table> table;
+};
+
+// What a module was registered with. In vec0.so it owns the connection's object, in nearlite.so a
+// function does.
+struct ModuleUser {
+  Connection* connection = nullptr;
+  Front front = Front::kHnsw;
+  std::shared_ptr<Connection> owner = {};
 };
 
 struct VtabCursor : sqlite3_vtab_cursor {
@@ -47,26 +59,35 @@ std::string declaration(const std::string& table_name, const TableOptions& optio
   std::string text = "CREATE TABLE x(";
   for (const Column& column : options.columns) {
     text += quote_identifier(column.name);
-    if (column.kind == ColumnKind::kPartition || column.kind == ColumnKind::kMetadata) {
+    if (column.kind != ColumnKind::kVector && column.kind != ColumnKind::kAuxiliary) {
       text += " " + std::string(name_of(column.type));
     }
+    const bool is_key = column.kind == ColumnKind::kRowid || column.kind == ColumnKind::kKey;
+    if (is_key && column.is_required) text += " PRIMARY KEY NOT NULL";
     text += ", ";
   }
-  text +=
-      "distance HIDDEN, k HIDDEN, ef_search HIDDEN, exact HIDDEN, filter HIDDEN, "
-      "after_distance HIDDEN, after_rowid HIDDEN, now HIDDEN, " +
-      quote_identifier(table_name) + " HIDDEN";
-  if (options.content) text += ", " + std::string(kTouchedColumn) + " HIDDEN";
-  return text + ")";
+  std::string separator;
+  for (const HiddenColumn column : hidden_columns(table_name, options)) {
+    const bool is_command = column == HiddenColumn::kCommand;
+    text += separator + (is_command ? quote_identifier(table_name) : std::string(name_of(column))) +
+            " HIDDEN";
+    separator = ", ";
+  }
+  // With rowids SQLite would make an index for a text key in its memory, with some other table's
+  // root page: PRAGMA integrity_check then sees that page twice.
+  return text + (options.has_key() ? ") WITHOUT ROWID" : ")");
 }
 
 // argv: module name, schema, table name, arguments.
-Status make_vtab(sqlite3* db, Connection& connection, int argc, const char* const* argv,
+Status make_vtab(sqlite3* db, const ModuleUser& user, int argc, const char* const* argv,
                  bool creating, sqlite3_vtab** out) {
   const std::string schema = argv[1];
   const std::string name = argv[2];
   const std::span arguments(argv + 3, static_cast<std::size_t>(argc - 3));
-  NEARLITE_ASSIGN(TableOptions options, parse_arguments(name, arguments));
+  const bool is_vec0 = user.front == Front::kVec0;
+  Connection& connection = *user.connection;
+  NEARLITE_ASSIGN(TableOptions options, is_vec0 ? parse_vec0_arguments(name, arguments)
+                                                : parse_arguments(name, arguments));
   const std::string declared = declaration(name, options);
   auto vtab = std::make_unique<Vtab>();
   auto table = creating ? Table::create(connection, schema, name, options, arguments)
@@ -77,7 +98,7 @@ Status make_vtab(sqlite3* db, Connection& connection, int argc, const char* cons
     return from_sqlite(db, rc, name);
   sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
   sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-  NEARLITE_TRY(connection.register_knn(name));
+  if (!is_vec0) NEARLITE_TRY(connection.register_knn(name));
   *out = vtab.release();
   return {};
 }
@@ -85,13 +106,13 @@ Status make_vtab(sqlite3* db, Connection& connection, int argc, const char* cons
 int x_create(sqlite3* db, void* user, int argc, const char* const* argv, sqlite3_vtab** out,
              char** error) noexcept {
   return guard(
-      error, [&] { return make_vtab(db, *static_cast<Connection*>(user), argc, argv, true, out); });
+      error, [&] { return make_vtab(db, *static_cast<ModuleUser*>(user), argc, argv, true, out); });
 }
 
 int x_connect(sqlite3* db, void* user, int argc, const char* const* argv, sqlite3_vtab** out,
               char** error) noexcept {
   return guard(error, [&] {
-    return make_vtab(db, *static_cast<Connection*>(user), argc, argv, false, out);
+    return make_vtab(db, *static_cast<ModuleUser*>(user), argc, argv, false, out);
   });
 }
 
@@ -113,7 +134,8 @@ int x_destroy(sqlite3_vtab* vtab) noexcept {
 
 int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
   return guard([&] {
-    const Status status = choose_plan(table_of(vtab).options(), info);
+    const Table& table = table_of(vtab);
+    const Status status = choose_plan(table.name(), table.options(), info);
     // SQLITE_CONSTRAINT says "not in this order of tables" and must come without a message.
     if (!status.ok() && status.sqlite_code() != SQLITE_CONSTRAINT) set_error(vtab, status);
     return to_sqlite(status);
@@ -160,67 +182,6 @@ int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {
   return SQLITE_OK;
 }
 
-// The arguments of a search are no places to write to; k is one together with a command.
-Status check_hidden(const Table& table, sqlite3_value** hidden) {
-  const bool is_command = sqlite3_value_type(hidden[kCommand]) != SQLITE_NULL;
-  constexpr const char* kNames[] = {"distance",       "k",           "ef_search", "exact", "filter",
-                                    "after_distance", "after_rowid", "now"};
-  for (int column = kDistance; column < kCommand; ++column) {
-    if (sqlite3_value_type(hidden[column]) == SQLITE_NULL || (is_command && column == kK)) continue;
-    return invalid(table.name(), std::string(kNames[column]) +
-                                     " is an argument of searches and cannot be written");
-  }
-  return {};
-}
-
-// External content: only commands and the touches of our triggers are written here.
-Status write_content(Table& table, int argc, sqlite3_value** argv) {
-  const bool is_insert = argc > 1 && sqlite3_value_type(argv[0]) == SQLITE_NULL;
-  if (is_insert) {
-    sqlite3_value** hidden = argv + 2 + table.options().columns.size();
-    NEARLITE_TRY(check_hidden(table, hidden));
-    if (sqlite3_value_type(hidden[kCommand]) != SQLITE_NULL) {
-      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(hidden[kCommand]));
-      if (text == nullptr) return bare_code(SQLITE_NOMEM);
-      return table.command(text, hidden[kK]);
-    }
-    if (sqlite3_value_type(hidden[kTouched]) == SQLITE_INTEGER) {
-      return table.touch(sqlite3_value_int64(hidden[kTouched]));
-    }
-  }
-  return refuse_write(table);
-}
-
-// argv: old rowid (NULL for INSERT), new rowid, declared columns, hidden columns.
-Status write_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* rowid,
-                 bool& conflict) {
-  if (table.content() != nullptr) return write_content(table, argc, argv);
-  const bool replace = sqlite3_vtab_on_conflict(table.db()) == SQLITE_REPLACE;
-  if (argc == 1) return table.erase(sqlite3_value_int64(argv[0]));
-  const std::size_t declared = table.options().columns.size();
-  const std::span<sqlite3_value* const> values(argv + 2, declared);
-  sqlite3_value** hidden = argv + 2 + declared;
-  NEARLITE_TRY(check_hidden(table, hidden));
-  if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-    if (sqlite3_value_type(hidden[kCommand]) != SQLITE_NULL) {
-      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(hidden[kCommand]));
-      if (text == nullptr) return bare_code(SQLITE_NOMEM);
-      return table.command(text, hidden[kK]);
-    }
-    RowId given = 0;
-    NEARLITE_ASSIGN(const Written written, table.insert(argv[1], values, replace, given));
-    *rowid = given;
-    conflict = written == Written::kConflict;
-    return {};
-  }
-  if (sqlite3_value_type(argv[1]) != SQLITE_INTEGER) return bare_code(SQLITE_MISMATCH);
-  NEARLITE_ASSIGN(
-      const Written written,
-      table.update(sqlite3_value_int64(argv[0]), sqlite3_value_int64(argv[1]), values, replace));
-  conflict = written == Written::kConflict;
-  return {};
-}
-
 int x_update(sqlite3_vtab* vtab, int argc, sqlite3_value** argv, sqlite3_int64* rowid) noexcept {
   return guard(vtab, [&]() -> int {
     Table& table = table_of(vtab);
@@ -228,8 +189,7 @@ int x_update(sqlite3_vtab* vtab, int argc, sqlite3_value** argv, sqlite3_int64* 
     const Status status = write_row(table, argc, argv, rowid, conflict);
     if (conflict) {
       // The plain code: SQLite then applies IGNORE, FAIL, ABORT or ROLLBACK itself.
-      set_error(vtab,
-                Status(Code::kConstraint, "UNIQUE constraint failed: " + table.name() + ".rowid"));
+      set_error(vtab, conflict_of(table));
       return SQLITE_CONSTRAINT;
     }
     if (!status.ok()) set_error(vtab, status);
@@ -322,12 +282,25 @@ Module make_module() {
   return module;
 }
 
+void delete_user(void* user) noexcept { delete static_cast<ModuleUser*>(user); }
+
+Status register_module(sqlite3* db, const char* name, ModuleUser given) {
+  static const Module module = make_module();
+  auto user = std::make_unique<ModuleUser>(std::move(given));
+  // On failure, too, SQLite calls the destructor of what it was given.
+  const int rc =
+      sqlite3_create_module_v2(db, name, &module, user.release(), c_callback<&delete_user>());
+  return rc == SQLITE_OK ? Status() : from_sqlite(db, rc, std::string("module ") + name);
+}
+
 }  // namespace
 
 Status register_index_module(Connection& connection) {
-  static const Module module = make_module();
-  const int rc = sqlite3_create_module_v2(connection.db(), "hnsw", &module, &connection, nullptr);
-  return rc == SQLITE_OK ? Status() : from_sqlite(connection.db(), rc, "module hnsw");
+  return register_module(connection.db(), "hnsw", {&connection, Front::kHnsw, nullptr});
+}
+
+Status register_vec0_module(Connection& connection, std::shared_ptr<Connection> owner) {
+  return register_module(connection.db(), "vec0", {&connection, Front::kVec0, std::move(owner)});
 }
 
 }  // namespace nearlite::sqlite

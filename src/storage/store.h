@@ -58,6 +58,11 @@ class Store {
       std::span<const NodeId> ids,
       const std::function<Status(NodeId id, RowId rowid, std::span<const std::byte> vector)>&
           visit) = 0;
+  /// Copies the vector of `id`, whose bytes have this hash64(), if that is possible for much less
+  /// than read_vector() costs. False: ask read_vectors().
+  virtual bool read_known(NodeId /*id*/, std::uint64_t /*hash*/, std::span<std::byte> /*out*/) {
+    return false;
+  }
   /// Visits the non-empty slots of ids in [first, last] ascending. `vector` lives during the call
   /// only.
   virtual Status scan_vectors(

@@ -28,7 +28,7 @@ Status wrong_dim(std::size_t expected, const std::string& got) {
 
 class TextParser {
  public:
-  explicit TextParser(std::string_view text) noexcept : text_(text) {}
+  TextParser(std::string_view text, NumberStyle style) noexcept : text_(text), style_(style) {}
 
   Status parse(std::size_t dim_expected, std::vector<float>& out) {
     out.clear();
@@ -68,8 +68,11 @@ class TextParser {
   }
 
   Status parse_number(float& value) {
+    const bool is_c = style_ == NumberStyle::kC;
+    if (is_c && peek() == '+' && at_ + 1 < text_.size() && text_[at_ + 1] != '-') ++at_;
     const std::size_t start = at_;
-    const std::size_t digits = start + (peek() == '-' ? 1 : 0);
+    std::size_t digits = start + (peek() == '-' ? 1 : 0);
+    if (is_c && digits < text_.size() && text_[digits] == '.') ++digits;
     // from_chars also takes "inf", "nan" and ".5", which are no JSON.
     if (digits >= text_.size() || !is_digit(text_[digits])) return unexpected("a number");
     const char* const first = text_.data() + start;
@@ -96,7 +99,8 @@ class TextParser {
     // Beyond double as well: its exponent decides, or, without one, whether it starts with "0.".
     const std::size_t exponent = number.find_first_of("eE");
     if (exponent != std::string_view::npos) return number.substr(exponent + 1).starts_with('-');
-    return number.starts_with("0.") || number.starts_with("-0.");
+    const std::size_t first = number.starts_with('-') ? 1 : 0;
+    return number.substr(first).starts_with("0.") || number.substr(first).starts_with('.');
   }
 
   Status unexpected(const char* expected) const {
@@ -134,13 +138,15 @@ class TextParser {
   }
 
   std::string_view text_;
+  NumberStyle style_;
   std::size_t at_ = 0;
 };
 
 }  // namespace
 
-Status parse_vector_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out) {
-  return TextParser(text).parse(dim_expected, out);
+Status parse_vector_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out,
+                         NumberStyle style) {
+  return TextParser(text, style).parse(dim_expected, out);
 }
 
 bool is_bit_text(std::string_view text) noexcept {

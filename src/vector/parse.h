@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,11 +14,15 @@
 
 namespace nearlite {
 
+/// How a number may be written: as in JSON, or also as C's strtod reads it (".5", "+1").
+enum class NumberStyle : std::uint8_t { kJson, kC };
+
 /// Reads a JSON array of numbers, "[1, 2.5, -3e-4]", rounded to the nearest float32. Blanks may
 /// stand between the parts. `dim_expected` 0 takes any length in [1, kDimMax]. `out` is replaced;
 /// on failure its content is undefined. Errors: kInvalidArgument: not such an array, wrong count,
 /// beyond the range of float32.
-Status parse_vector_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out);
+Status parse_vector_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out,
+                         NumberStyle style = NumberStyle::kJson);
 
 /// Reads a bit string, "1011", the first component first. Same arguments as parse_vector_text().
 Status parse_bit_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out);

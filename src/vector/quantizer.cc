@@ -172,6 +172,15 @@ Quantizer::Quantizer(const QuantizerOptions& options, std::span<const float> cen
   }
 }
 
+std::uint32_t head_squares(const CodeFormat& format, const std::byte* code) noexcept {
+  std::uint32_t squares = 0;
+  for (std::size_t i = 0, end = head_bytes(format); i < end; ++i) {
+    const int value = static_cast<int>(code[i]) - 128;
+    squares += static_cast<std::uint32_t>(value * value);
+  }
+  return squares;
+}
+
 bool Quantizer::load(std::span<const float> vector, float* values, float* spare) const noexcept {
   NEARLITE_ASSERT(vector.size() == options_.dim);
   std::memcpy(values, vector.data(), vector.size() * sizeof(float));
@@ -200,6 +209,7 @@ void Quantizer::encode_values(const float* values, std::byte* code, std::byte* r
   if (format_.kind == CodeKind::kInt8Global) {
     info.b =
         static_cast<std::uint32_t>(loops.split(values, width_, kFractions / step_, code, residual));
+    info.a = head_squares(format_, code);
     return;
   }
   const float magnitude = loops.largest(values, width_);

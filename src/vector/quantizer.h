@@ -44,6 +44,9 @@ struct QuantizerOptions {
 /// Kind and sizes of the codes of an index with these options.
 [[nodiscard]] CodeFormat code_format(const QuantizerOptions& options) noexcept;
 
+/// CodeInfo::a of a code that has a head; else 0.
+[[nodiscard]] std::uint32_t head_squares(const CodeFormat& format, const std::byte* code) noexcept;
+
 /// Working memory of encode(); one per thread. REQUIRES: reserve() before the first use with a
 /// format.
 class EncodeScratch {

@@ -18,10 +18,12 @@ QueryCode prepare_query(const CodeFormat& format, const std::byte* code, CodeInf
     return query;
   }
   std::int32_t sum = 0;
+  const std::size_t head = head_bytes(format);
   for (std::size_t i = 0; i < format.code_bytes; ++i) {
     const int value = static_cast<int>(code[i]) - 128;
     buffer[i] = static_cast<std::byte>(value);
     sum += value;
+    if (i + 1 == head) query.head_offset = 128 * sum;
   }
   query.offset = 128 * sum;  // at most 128 * 128 * 16,384 = 2^28
   return query;

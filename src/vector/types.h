@@ -78,9 +78,22 @@ struct CodeFormat {
   std::uint32_t residual_bytes = 0;  ///< second plane, as long as the code; 0 but for int8 kinds
 };
 
-/// Two numbers a comparison needs beside the code. kInt8Global: a unused, b = sum of squares of the
-/// code. kInt8Scaled*: a = bits of float scale, b = bits of float squared norm (of the decoded
-/// code). Float and bit kinds: unused, zero.
+/// Whether the first components of a code tell about all of it: they are alike (rotated), and one
+/// scale holds for all codes.
+[[nodiscard]] constexpr bool has_head(CodeKind kind) noexcept {
+  return kind == CodeKind::kInt8Global;
+}
+/// Bytes at the front of a code that are compared first; 0: all at once. Measured: at 384 bytes it
+/// gains nothing, at 1,536 a fifth of a search.
+[[nodiscard]] constexpr std::uint32_t head_bytes(const CodeFormat& format) noexcept {
+  constexpr std::uint32_t kCodeMin = 768;
+  if (!has_head(format.kind) || format.code_bytes < kCodeMin) return 0;
+  return format.code_bytes / 4 & ~63u;
+}
+
+/// Two numbers a comparison needs beside the code. kInt8Global: a = sum of squares of its head, b =
+/// sum of squares of the code. kInt8Scaled*: a = bits of float scale, b = bits of float squared
+/// norm (of the decoded code). Float and bit kinds: unused, zero.
 struct CodeInfo {
   std::uint32_t a = 0;
   std::uint32_t b = 0;
@@ -92,8 +105,9 @@ struct CodeInfo {
 struct QueryCode {
   const std::byte* data = nullptr;
   CodeInfo info;
-  std::int32_t offset =
-      0;  ///< int8 kinds: 128 * sum of the signed bytes, subtracted from u8 x s8 products
+  /// int8 kinds: 128 * sum of the signed bytes, subtracted from u8 x s8 products.
+  std::int32_t offset = 0;
+  std::int32_t head_offset = 0;  ///< the same of the first head_bytes()
 };
 
 /// The comparison key of float distances: a total order of floats as unsigned integers.

@@ -53,7 +53,8 @@ class Report(unittest.TestCase):
     def test_searches_with_a_condition(self):
         lines = [{"case": "filtered", "engine": "nearlite", "ef": 64, "share": share, "round": turn,
                   "qps": qps * (turn + 1), "cpu_qps": 1, "data": DATA, "n": 100_000, "dim": 384,
-                  "last_search": {"path": path, "compared": 1234}} | ({"recall": 0.97} if turn == 0 else {})
+                  "last_search": {"path": path, "compared": 1234}}
+                 | ({"recall": 0.97} if turn == 0 else {})
                  for share, qps, path in ((1, 900, "graph"), (0.01, 300, "all that match"))
                  for turn in range(3)]
         text = self.report(curve("nearlite", 5) + lines)

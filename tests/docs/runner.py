@@ -1,9 +1,9 @@
 """Executes the SQL of a document, block by block, and compares what it prints.
 
 Each ```sql block runs in order in one fresh database, in a folder of its own that holds the
-extension as ./nearlite and build/nearlite. The extension is loaded first, unless the document's own
-first block loads it. A ```text block directly after a ```sql block is what that block prints, as
-the sqlite3 shell prints it: one line a row, columns separated by `|`, NULL empty.
+extension as ./nearlite and build/nearlite, and ./vec0. The extension is loaded first, unless the
+document's own first block loads one. A ```text block directly after a ```sql block is what that
+block prints, as the sqlite3 shell prints it: one line a row, columns separated by `|`, NULL empty.
 
 Comments directly before a block say more about it:
   <!-- params: {"query": [1, 0, 0]} -->   values of its named parameters; lists become JSON text
@@ -193,6 +193,7 @@ def run_document(markdown, driver_class, extension):
             if extension:
                 os.symlink(extension, "nearlite.so")
                 os.symlink(extension, "build/nearlite.so")
+                os.symlink(os.path.join(os.path.dirname(extension), "vec0.so"), "vec0.so")
             by_itself = bool(todo) and "load_extension" in todo[0].sql
             driver = _open(folder, 0, driver_class, extension, not by_itself)
             for number, block in enumerate(todo, 1):
@@ -206,7 +207,7 @@ def run_document(markdown, driver_class, extension):
     return len(todo)
 
 
-DOCUMENTS = ("README.md", "docs/sql.md", "docs/dialect.md")
+DOCUMENTS = ("README.md", "docs/sql.md", "docs/dialect.md", "docs/vec0.md")
 
 
 def run_documents(driver_class):

@@ -12,6 +12,7 @@
 #include "fuzz/input.h"
 #include "sqlite/arguments.h"
 #include "sqlite/plan.h"
+#include "sqlite/vec0_arguments.h"
 #include "storage/records.h"
 #include "storage/side_file.h"
 #include "storage/vector_block.h"
@@ -155,19 +156,40 @@ void fuzz_vector_blob(std::span<const std::byte> bytes) {
   for (const float value : vector) expect(value - value == 0.0F, "finite components");
 }
 
-void fuzz_create_arguments(std::span<const std::byte> bytes) {
+namespace {
+
+using ParseArguments = Result<sqlite::TableOptions>(std::string_view table,
+                                                    std::span<const char* const> arguments);
+
+void fuzz_parser(std::span<const std::byte> bytes, ParseArguments& parse) {
   Input input(bytes);
   std::vector<std::string> texts;
   while (!input.empty() && texts.size() < 40) texts.push_back(input.line());
   std::vector<const char*> arguments;
   for (const std::string& text : texts) arguments.push_back(text.c_str());
-  const auto options = sqlite::parse_arguments("t", arguments);
+  const auto options = parse("t", arguments);
   if (!options.ok()) return expect(!options.status().message().empty(), "a failure says why");
   expect(!options->vectors.empty() && options->vectors.size() <= sqlite::kVectorColumnsMax,
          "a sane number of vector columns");
   for (const auto& column : options->vectors)
     expect(column.dim >= 1 && column.dim <= 65'536, "a sane dimension");
   expect(options->m >= 2 && options->m <= 128, "a sane m");
+  for (std::size_t i = 0; i < options->columns.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      expect(options->columns[i].stored_name() != options->columns[j].stored_name(),
+             "names that differ");
+    }
+  }
+}
+
+}  // namespace
+
+void fuzz_create_arguments(std::span<const std::byte> bytes) {
+  fuzz_parser(bytes, sqlite::parse_arguments);
+}
+
+void fuzz_vec0_arguments(std::span<const std::byte> bytes) {
+  fuzz_parser(bytes, sqlite::parse_vec0_arguments);
 }
 
 void fuzz_options(std::span<const std::byte> bytes) {

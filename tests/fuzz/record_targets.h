@@ -14,6 +14,7 @@ void fuzz_plan_terms(std::span<const std::byte> input);
 void fuzz_vector_text(std::span<const std::byte> input);
 void fuzz_vector_blob(std::span<const std::byte> input);
 void fuzz_create_arguments(std::span<const std::byte> input);
+void fuzz_vec0_arguments(std::span<const std::byte> input);
 void fuzz_options(std::span<const std::byte> input);
 
 /// Ends the process: what the fuzzer calls a crash.

@@ -16,6 +16,7 @@ std::span<const FuzzTarget> fuzz_targets() {
       {"vector_text", fuzz_vector_text},
       {"vector_blob", fuzz_vector_blob},
       {"create_arguments", fuzz_create_arguments},
+      {"vec0_arguments", fuzz_vec0_arguments},
       {"options", fuzz_options},
       {"filter", fuzz_filter},
       {"command", fuzz_command},

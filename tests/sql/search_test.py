@@ -123,6 +123,26 @@ class Search(SqlCase):
             self.truth(10, lambda r: r % 50 == 0),
         )
 
+    def test_k_counts_rows_beyond_a_lower_bound(self):
+        hits = self.truth()
+        for sign, skipped in ((">", 31), (">=", 30)):
+            sql = (
+                "SELECT rowid, distance FROM docs WHERE embedding MATCH ? AND k = 12"
+                f" AND distance {sign} ?"
+            )
+            bound = self.db.one(
+                "SELECT distance FROM docs WHERE embedding MATCH ? LIMIT 1 OFFSET 30", self.q
+            )
+            self.check(sql, hits[skipped : skipped + 12], self.q, bound)
+            fits = [hit for hit in hits[skipped:] if self.lang[hit[0]] == "en"]
+            self.check(sql + " AND lang = 'en'", fits[:12], self.q, bound)
+        seen, last = [], -1.0
+        sql = "SELECT rowid, distance FROM docs WHERE embedding MATCH ? AND k = 50 AND distance > ?"
+        while page := self.db.run(sql, self.q, last):
+            seen += page
+            last = page[-1][1]
+        self.assert_hits(seen, hits)
+
     def test_distance_bound(self):
         bound = self.truth()[25][1]
         self.check(

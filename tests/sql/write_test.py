@@ -29,6 +29,16 @@ class Write(SqlCase):
         self.db.run("INSERT INTO t(rowid, embedding) SELECT id, v FROM source")
         self.check({5: a, 6: b, -3: c, 1 << 60: d, 70: e})
 
+    def test_rows_that_a_search_finds(self):
+        rows = self.fill(self.db, "t", 20, 8)
+        query = blob(rows[7])
+        near = self.db.column("SELECT rowid FROM t WHERE embedding MATCH ? AND k = 3", query)
+        self.db.run("UPDATE t SET year = 5 WHERE embedding MATCH ? AND k = 3", query)
+        found = self.db.column("SELECT rowid FROM t WHERE year = 5")
+        self.assertEqual(found, sorted(near))
+        self.db.run("DELETE FROM t WHERE embedding MATCH ? AND k = 3 AND exact = 1", query)
+        self.check({rowid: vector for rowid, vector in rows.items() if rowid not in near})
+
     def test_last_insert_rowid_and_changes(self):
         a, b = self.vectors.list(2)
         self.db.run("INSERT INTO t(rowid, embedding) VALUES(41, ?)", blob(a))

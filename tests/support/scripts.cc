@@ -88,6 +88,7 @@ class Maker {
     vacuum.setup.emplace_back("DELETE FROM t WHERE rowid % 2 = 0");
     external_content("strict");
     external_content("log");
+    vec0();
     return std::move(scripts_);
   }
 
@@ -176,6 +177,26 @@ class Maker {
     definitions.setup = std::move(setup);
   }
 
+  // The other language, over the same tables.
+  void vec0() {
+    Script& script = add("vec0", {});
+    script.setup[1] = "CREATE VIRTUAL TABLE t USING vec0(id integer primary key, embedding float[" +
+                      std::to_string(variant_.dim) +
+                      "], lang text partition key, year integer, +title text)";
+    script.steps = {insert_sql("t", 41, 44),
+                    "UPDATE t SET embedding = " + vector_sql(50) + ", lang = 'fr' WHERE id < 4",
+                    "INSERT OR REPLACE INTO t(id, embedding) VALUES(5, " + vector_sql(51) + ")",
+                    "UPDATE t SET id = id + 100 WHERE id IN (7, 8)",
+                    "BEGIN",
+                    "DELETE FROM t WHERE embedding MATCH " + vector_sql(9) + " AND k = 3",
+                    "SAVEPOINT a",
+                    "DROP TABLE t",
+                    "ROLLBACK TO a",
+                    "COMMIT",
+                    search_sql(7) + " AND distance > 0.1 AND lang IN ('en', 'fr') AND id > 3",
+                    "ALTER TABLE t RENAME TO year"};
+  }
+
   void attached() {
     Script& script =
         add("attached", {"BEGIN", insert_sql("aux.t2", 41, 43), insert_sql("main.t", 41, 42),
@@ -230,8 +251,8 @@ std::vector<Script> all_scripts(bool long_run) {
       ++number;
     }
   };
-  append(wal, long_run ? "" : "100110101010101001");
-  append(rollback, long_run ? "" : "011001010101010110");
+  append(wal, long_run ? "" : "1001101010101010010");
+  append(rollback, long_run ? "" : "0110010101010101101");
   if (long_run) {
     append(coded, "");
     append(kept, "");

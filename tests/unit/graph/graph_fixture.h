@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "vector/quantizer.h"
 #include "vector/query_code.h"
 #include "vector/simd_target.h"
 
@@ -75,6 +76,8 @@ inline TestCode encode(const std::vector<float>& vector) {
     code.bytes[i] = static_cast<std::byte>(value + 128);
     code.info.b += static_cast<std::uint32_t>(value * value);
   }
+  const auto dim = static_cast<std::uint32_t>(vector.size());
+  code.info.a = head_squares(int8_format(dim), code.bytes.data());
   return code;
 }
 

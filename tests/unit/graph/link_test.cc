@@ -50,10 +50,14 @@ TEST(Level, IsAHashOfTheIdWithTheRightFrequencies) {
             "283:1 299:1 ");
 }
 
-TEST(Link, GivesTheSameRecordsForAnyNumberOfThreadsAndEveryTarget) {
+// 96 bytes, and so many that heads are compared first.
+class LinkOfDim : public ::testing::TestWithParam<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Dims, LinkOfDim, ::testing::Values(96U, 768U));
+
+TEST_P(LinkOfDim, GivesTheSameRecordsForAnyNumberOfThreadsAndEveryTarget) {
   NEARLITE_SEEDED(seed, 21);
-  ClusteredVectors source(seed, 96, 12, 0.4f);
-  std::vector<TestCode> codes = encode_many(source, 1200);
+  ClusteredVectors source(seed, GetParam(), 12, 0.4f);
+  std::vector<TestCode> codes = encode_many(source, GetParam() > 96 ? 600 : 1200);
   for (std::size_t i = 100; i < codes.size(); i += 11) codes[i] = codes[i - 60];
   const SimdTarget supported = supported_simd_target();
   std::string expected;
@@ -61,7 +65,7 @@ TEST(Link, GivesTheSameRecordsForAnyNumberOfThreadsAndEveryTarget) {
     if (target > supported) continue;
     force_simd_target(target);
     for (const unsigned thread_count : {1U, 2U, 4U}) {
-      auto graph = make_graph(graph_options(96, 8, 60));
+      auto graph = make_graph(graph_options(GetParam(), 8, 60));
       GraphChange change(*graph);
       for (NodeId id = 1; id <= codes.size(); ++id) {
         write_node(*graph, id, codes[id - 1]);

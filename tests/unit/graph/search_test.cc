@@ -155,6 +155,47 @@ TEST(Search, WithAChangeSeesWhatItLinkedAndWithoutDoesNot) {
             exact_ids(codes, ids_up_to(400), codes[350], 400));
 }
 
+// Long codes are compared by their heads first (head_bytes()). Hardly any of the nearest is lost by
+// that, the answers are the same on every target, and a node whose head seems far is not found,
+// which shows that heads are used at all.
+TEST(Search, OfLongCodesGoesByTheirHeads) {
+  NEARLITE_SEEDED(seed, 17);
+  constexpr std::uint32_t kDim = 768;
+  ASSERT_EQ(head_bytes(int8_format(kDim)), 192U);
+  ClusteredVectors source(seed, kDim, 20, 0.7f);
+  const std::vector<TestCode> codes = encode_many(source, 1500);
+  const std::vector<TestCode> queries = encode_many(source, 40);
+  const SimdTarget supported = supported_simd_target();
+  std::vector<NodeId> first;
+  for (const SimdTarget target : {SimdTarget::kScalar, SimdTarget::kAvx2, SimdTarget::kAvx512}) {
+    if (target > supported) continue;
+    force_simd_target(target);
+    auto graph = make_graph(graph_options(kDim, 8, 60));
+    insert_all(*graph, codes);
+    SearchContext context;
+    std::vector<NodeId> all;
+    std::size_t found_count = 0;
+    for (const TestCode& query : queries) {
+      const std::vector<NodeId> found = search_ids(*graph, query, 60, context);
+      all.insert(all.end(), found.begin(), found.end());
+      for (const NodeId id : exact_ids(codes, ids_up_to(codes.size()), query, 10))
+        found_count += std::count(found.begin(), found.end(), id) != 0 ? 1 : 0;
+    }
+    EXPECT_GE(found_count, 392U) << "of 400, " << name_of(target);
+    if (first.empty()) first = all;
+    EXPECT_TRUE(all == first) << name_of(target);
+    const NodeId nearest = exact_ids(codes, ids_up_to(codes.size()), queries[0], 1)[0];
+    ASSERT_EQ(search_ids(*graph, queries[0], 60, context)[0], nearest);
+    std::vector<TestCode> changed = codes;
+    changed[nearest - 1].info.a += 1U << 31;
+    auto other = make_graph(graph_options(kDim, 8, 60));
+    insert_all(*other, changed);
+    const std::vector<NodeId> without = search_ids(*other, queries[0], 60, context);
+    EXPECT_EQ(std::count(without.begin(), without.end(), nearest), 0);
+  }
+  force_simd_target(supported);
+}
+
 // All kinds of codes on all targets: the walk is the same, so an exact search must agree with the
 // plain kernel.
 class SearchOfKind : public ::testing::TestWithParam<CodeKind> {};

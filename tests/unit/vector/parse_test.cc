@@ -70,6 +70,15 @@ TEST(ParseText, RefusesWithThePlace) {
   refusal("[\xC3\xA9]");
 }
 
+TEST(ParseText, NumbersAsCReadsThem) {
+  std::vector<float> values;
+  const std::string_view text = "[.5, -.25, +1, 2., +.125, -3e1, .5e-60, -.5e-400]";
+  ASSERT_TRUE(parse_vector_text(text, 0, values, NumberStyle::kC).ok());
+  EXPECT_EQ(values, (std::vector<float>{0.5F, -0.25F, 1, 2, 0.125F, -30, 0, -0.0F}));
+  for (const char* wrong : {"[.]", "[+]", "[+-1]", "[-+1]", "[..5]", "[+nan]", "[.inf]", "[1,.]"})
+    EXPECT_FALSE(parse_vector_text(wrong, 0, values, NumberStyle::kC).ok()) << wrong;
+}
+
 TEST(ParseText, IsBounded) {
   std::string text = "[1";
   for (int i = 0; i < 100'000; ++i) text += ",1";

@@ -1,0 +1,88 @@
+// Reads parts of blobs straight from the database file, past SQLite's page cache.
+//
+// A search that shows distances reads ten vectors at random places. Through SQLite that is a seek
+// in a b-tree and two pages of 4 KiB read and copied for each, as long as the search itself. Where
+// the blob of a row lies in the file (SQLite file format, sections 1.5 and 1.6) changes rarely, so
+// it is looked up once, and the bytes wanted are read with one call of the VFS.
+//
+// What comes may be old or torn: pages newer than the file are in the WAL or in SQLite's cache, and
+// others may write or move pages meanwhile. INVARIANT D6. Nothing read here is used unless the
+// caller can tell by its content that it is what it looks for; else it asks SQLite.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nearlite/status.h"
+#include "sqlite/api.h"
+
+namespace nearlite::sqlite {
+
+/// Of one table (key INTEGER PRIMARY KEY, data BLOB) whose blobs are all equally long and whose
+/// keys are small. Threads: that of the connection.
+class DirectReader {
+ public:
+  DirectReader(sqlite3* db, std::string schema);
+  /// Which table; forgets everything.
+  void set_table(std::string table, std::uint64_t blob_bytes);
+  void forget() noexcept;
+
+  /// Copies the bytes from `offset` on of the blob of row `key`. False: not to be had this way.
+  /// Must be followed by report() when true. Errors of the file are "false", too.
+  [[nodiscard]] bool read(std::int64_t key, std::uint64_t offset, std::span<std::byte> out);
+  /// Whether the bytes were the right ones. After wrong ones the place is looked up again, and
+  /// after several nothing is tried for a while.
+  void report(std::int64_t key, bool is_right) noexcept;
+  /// How often the bytes were right.
+  [[nodiscard]] std::uint64_t right_count() const noexcept { return right_count_; }
+
+ private:
+  /// What lies in one piece in the file.
+  struct Extent {
+    std::uint64_t at;
+    std::uint64_t size;
+  };
+  [[nodiscard]] bool is_known(std::int64_t key) const noexcept;
+  bool open();
+  bool read_header();
+  bool find_root();
+  bool find(std::int64_t key);
+  bool learn_leaf(std::uint32_t page);
+  bool read_file(std::uint64_t at, std::span<std::byte> out);
+  bool read_page(std::uint32_t page);
+  std::uint32_t overflow_page(std::int64_t key, std::uint64_t index);
+  bool locate(std::int64_t key, std::uint64_t from, std::size_t size);
+  bool read_extents(std::span<std::byte> out);
+  [[nodiscard]] std::uint64_t start_of(std::uint32_t page) const noexcept {
+    return (std::uint64_t{page} - 1) * page_size_;
+  }
+
+  sqlite3* db_;
+  std::string schema_;
+  std::string table_;
+  std::uint64_t blob_bytes_ = 0;
+  sqlite3_file* file_ = nullptr;  // during a call of read() only
+
+  std::uint32_t page_size_ = 0;  // 0: the header was not read
+  std::uint32_t usable_ = 0;     // of a page, without what extensions reserve
+  std::uint32_t root_ = 0;
+  std::uint64_t header_bytes_ = 0;    // of a record, before the blob
+  std::uint64_t local_bytes_ = 0;     // of a record, in its leaf
+  std::uint64_t overflow_count_ = 0;  // pages with the rest
+
+  // By key: where in the file the record begins, 0 if that is not known; and overflow_count_ page
+  // numbers a key, those not followed yet 0.
+  std::vector<std::uint64_t> places_;
+  std::vector<std::uint32_t> overflow_;
+  std::vector<std::byte> page_;
+  std::vector<std::byte> joined_;
+  std::vector<Extent> extents_;
+
+  unsigned failures_ = 0;     // one after the other
+  std::uint64_t paused_ = 0;  // calls that are not to be tried
+  std::uint64_t right_count_ = 0;
+};
+
+}  // namespace nearlite::sqlite
