@@ -198,7 +198,7 @@ def filtered(figures: Figures) -> str:
                      + table(["rows that match", "queries/s", "time", "recall@10", "path",
                               "codes compared"], rows)
                      + f"\n\nMedians of {rounds} rounds in which the shares take turns; load "
-                       f"{load:.1f}" + (", so the machine was shared and searches are counted per "
+                       f"{load:.1f}" + (", so the machine was shared and searches\nare counted per "
                                         "second of processor time"
                                         if is_busy_with_filters(figures, data) else "")
                      + f". Nearlite at commit `{line['commit']}`.")
