@@ -59,6 +59,13 @@ Status Filter::add_text(sqlite3_value* value) {
   return {};
 }
 
+void Filter::drop_expired(std::int64_t now) {
+  const std::string& name = table_.options().expires_at;
+  if (name.empty()) return;
+  const std::string column = quote_identifier(name);
+  text_ += " AND (" + column + " IS NULL OR " + column + " > " + std::to_string(now) + ")";
+}
+
 Status Filter::add_list(sqlite3_value* value) {
   text_ += " IN (";
   bool first = true;

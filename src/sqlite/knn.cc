@@ -21,11 +21,14 @@ enum KnnColumn : int {
   kKArgument,
   kIndexArgument,
   kEfArgument,
-  kFilterArgument
+  kFilterArgument,
+  kAfterDistanceArgument,
+  kAfterRowidArgument,
+  kNowArgument
 };
 constexpr const char* kDeclaration =
     "CREATE TABLE x(rowid INTEGER, distance REAL, query HIDDEN, k HIDDEN, \"index\" HIDDEN, "
-    "ef_search HIDDEN, filter HIDDEN)";
+    "ef_search HIDDEN, filter HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, now HIDDEN)";
 
 struct KnnModule {
   Connection* connection;
@@ -59,9 +62,9 @@ int x_disconnect(sqlite3_vtab* vtab) noexcept {
   return SQLITE_OK;
 }
 
-// idxStr names the argument of each value: q, k, i, e, f; l and o are hints (SQLite applies them
-// too).
+// idxStr names the argument of each value; l and o are hints (SQLite applies them too).
 int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
+  constexpr const char* kKinds = "qkiefpat";  // in the order of KnnColumn
   return guard([&]() -> int {
     std::string text;
     bool has_query = false;
@@ -74,7 +77,7 @@ int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
         kind = 'o';
       } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ &&
                  constraint.iColumn >= kQueryArgument) {
-        kind = "qkief"[constraint.iColumn - kQueryArgument];
+        kind = kKinds[constraint.iColumn - kQueryArgument];
       } else {
         continue;
       }
@@ -98,8 +101,11 @@ int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
     info->needToFreeIdxStr = 1;
     info->estimatedCost = 100.0;
     info->estimatedRows = 10;
-    if (info->nOrderBy == 1 && info->aOrderBy[0].desc == 0 &&
-        info->aOrderBy[0].iColumn == kDistanceColumn) {
+    const auto* order = info->aOrderBy;
+    const bool has_rowid =
+        info->nOrderBy == 2 && order[1].desc == 0 && order[1].iColumn <= kRowidColumn;
+    if ((info->nOrderBy == 1 || has_rowid) && order[0].desc == 0 &&
+        order[0].iColumn == kDistanceColumn) {
       info->orderByConsumed = 1;
     }
     return SQLITE_OK;
@@ -133,8 +139,14 @@ Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** a
       case 'k': arguments.k = argv[i]; break;
       case 'e': arguments.ef_search = argv[i]; break;
       case 'f': condition = argv[i]; break;
+      case 'p': arguments.after_distance = argv[i]; break;
+      case 'a': arguments.after_rowid = argv[i]; break;
+      case 't': arguments.now = argv[i]; break;
       case 'l': arguments.limit_hint = sqlite3_value_int64(argv[i]); break;
-      case 'o': offset = std::max<std::int64_t>(0, sqlite3_value_int64(argv[i])); break;
+      case 'o':
+        offset = std::max<std::int64_t>(0, sqlite3_value_int64(argv[i]));
+        arguments.has_offset = true;
+        break;
       default:
         if (sqlite3_value_type(argv[i]) != SQLITE_NULL && module.table_name.empty()) {
           const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[i]));
