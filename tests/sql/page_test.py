@@ -151,8 +151,8 @@ class Pages(FilterCase):
                 found = []
                 for offset in range(0, 1500, size):
                     found += db.run(
-                        f"SELECT rowid, distance FROM {source} ORDER BY distance LIMIT :n OFFSET :o",
-                        q=query, n=size, o=offset,
+                        f"SELECT rowid, distance FROM {source}"
+                        " ORDER BY distance LIMIT :n OFFSET :o", q=query, n=size, o=offset,
                     )
                 self.assertEqual(sorted(found), sorted(truth), "every row once")
                 sequences.append((source, found))
