@@ -2,7 +2,9 @@
 // from 0.01 % to 100 %, spread evenly, near the query or away from it, and after deletions: always
 // k rows when k match, every one of them matches, recall@10 at least 0.97 at the default ef_search.
 //
-// NEARLITE_RECALL_ROWS: synthetic rows instead.
+// NEARLITE_RECALL_ROWS: synthetic rows instead. At 200,000 of them the lowest of the forty is
+// 0.9875 (rowid IN (SELECT …), 20 % of the rows); build of 2026-11-20 with assertions, on a machine
+// that was shared, which recall does not notice.
 #include <gtest/gtest.h>
 
 #include <algorithm>

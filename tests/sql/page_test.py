@@ -116,6 +116,9 @@ class Pages(FilterCase):
                 ):
                     for size in (7, 100):
                         found = []
+                        sql = f"SELECT rowid FROM {source} ORDER BY distance LIMIT 5 OFFSET 5"
+                        db.run(sql, q=blob(query))
+                        self.assertNotEqual(stats(db)["last_search"]["path"], "all compared")
                         for offset in range(0, len(expected) + size, size):
                             found += db.run(
                                 f"SELECT rowid, distance FROM {source}"
@@ -125,6 +128,41 @@ class Pages(FilterCase):
                         with self.subTest(source=source, size=size):
                             self.assertEqual(len(found), len(expected))
                             self.assertEqual(sorted(found), sorted(expected))
+
+    def test_where_walks_miss_rows(self):
+        pick = random.Random(8)
+        db = self.connect()
+        db.run("CREATE VIRTUAL TABLE docs USING hnsw(v float[48], m=3, ef=8, ef_search=8)")
+        db.run("BEGIN")
+        for _ in range(1500):
+            db.run("INSERT INTO docs(v) VALUES (?)", blob([pick.gauss(0, 1) for _ in range(48)]))
+        db.run("COMMIT")
+        query = blob([pick.gauss(0, 1) for _ in range(48)])
+        search = "SELECT rowid, distance FROM docs WHERE v MATCH :q"
+        truth = db.run(search + " AND k = 2000 AND exact = 1", q=query)
+        walked = db.run(search + " AND k = 20", q=query)
+        self.assertNotEqual(walked, truth[:20], "the test needs a graph that misses")
+        sequences = []
+        for source in (
+            "docs WHERE v MATCH :q", "docs WHERE v MATCH :q AND rowid > 0",
+            "vss_knn(:q, NULL, 'docs')",
+        ):
+            for size in (3, 20, 90):
+                found = []
+                for offset in range(0, 1500, size):
+                    found += db.run(
+                        f"SELECT rowid, distance FROM {source}"
+                        " ORDER BY distance LIMIT :n OFFSET :o", q=query, n=size, o=offset,
+                    )
+                self.assertEqual(sorted(found), sorted(truth), "every row once")
+                sequences.append((source, found))
+        for source, found in sequences:
+            self.assertEqual(found, dict(sequences)[source], "wherever pages begin and end")
+        for size in (3, 20, 90):
+            pages = self.pages(
+                db, search + " AND k = :n AND after_distance = :d AND after_rowid = :r",
+                [*memoryview(query).cast("f")], size)
+            self.assertEqual(pages, truth)
 
     def test_while_others_write(self):
         """A snapshot's pages stay; without one, a row that is there all the time comes once."""
