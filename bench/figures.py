@@ -14,7 +14,9 @@ class Figures:
         self.lines = lines
         searched = [line for line in lines if line["case"] == "search"]
         self.load = median(line["load"] for line in searched or lines)
-        self.load_max = max(line["load"] for line in lines)
+        # Those of searches with a condition stand beside their own figures.
+        self.load_max = max(line["load"] for line in lines
+                            if line["case"] != "filtered" or not searched)
         self.is_busy = self.load > LOAD_MAX * lines[-1]["cores"]
         # On a busy machine the clock on the wall counts others' work; processor time does not.
         self.rate = "cpu_qps" if self.is_busy else "qps"

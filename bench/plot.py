@@ -52,6 +52,40 @@ def svg(title: str, curves: dict[str, list[tuple[float, float]]]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def filtered_svg(title: str, lines: list[dict]) -> str:
+    """Draws time, as a multiple of that without a condition, and recall over the share of rows
+    that match (logarithmic)."""
+    lines = [line for line in lines if line["share"] < 1 and line["ratio"]]
+    x = _Scale([math.log10(line["share"]) for line in lines], LEFT, WIDTH - RIGHT)
+    y = _Scale([0, 3, *(line["ratio"] for line in lines)], HEIGHT - BOTTOM, TOP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
+        f'<text x="{LEFT}" y="20" font-size="14">{escape(title)}</text>',
+    ]
+    for share in (0.0001, 0.001, 0.01, 0.1, 0.99):
+        at = x(math.log10(share))
+        parts.append(_grid(at, TOP, at, HEIGHT - BOTTOM))
+        parts.append(_text(at, HEIGHT - BOTTOM + 18, f"{100 * share:g} %", "middle"))
+    for tick in range(1, int(y.high) + 1):
+        parts.append(_grid(LEFT, y(tick), WIDTH - RIGHT, y(tick)))
+        parts.append(_text(LEFT - 6, y(tick) + 4, f"{tick} ×", "end"))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "rows that match", "middle"))
+    points = [(x(math.log10(line["share"])), y(line["ratio"])) for line in lines]
+    path = " ".join(f"{at_x:.1f},{at_y:.1f}" for at_x, at_y in points)
+    parts.append(f'<polyline points="{path}" fill="none" stroke="{COLORS["nearlite"]}" '
+                 f'stroke-width="3"/>')
+    for (at_x, at_y), line in zip(points, lines):
+        parts.append(f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="4" '
+                     f'fill="{COLORS["nearlite"]}"/>')
+        if line["recall"] is not None:
+            parts.append(_text(at_x, at_y - 10, f'{line["recall"]:.3f}', "middle"))
+    parts.append(_text(WIDTH - RIGHT + 14, TOP + 10, "time: 1 × is no condition", "start"))
+    parts.append(_text(WIDTH - RIGHT + 14, TOP + 28, "numbers: recall@10", "start"))
+    return "\n".join([*parts, "</svg>", ""])
+
+
 class _Scale:
     """Maps [low, high], the values' range and a little more, to pixels."""
 

@@ -1,16 +1,17 @@
 """The text of docs/benchmarks.md: what was measured and how, tables, and where we lose."""
 
 from collections.abc import Callable
+from statistics import median
 
-from figures import RECALLS, Figures
+from figures import LOAD_MAX, RECALLS, Figures
 from targets import Target, targets
 
 NONE = "–"
 
 
 def document(figures: Figures) -> str:
-    sections = [head, how, against_targets, losses, searches, single_numbers, builds, writes, churn,
-                cold, growth, repeat]
+    sections = [head, how, against_targets, losses, searches, filtered, single_numbers, builds,
+                writes, churn, cold, growth, repeat]
     return "\n\n".join(text for text in (section(figures) for section in sections) if text) + "\n"
 
 
@@ -158,6 +159,55 @@ def _latencies(figures: Figures, data: str) -> str:
                          *(number(figures.middle(field, **at), 0)
                            for field in ("p50_us", "p95_us", "p99_us"))])
     return table(["", "ef", "recall@10", "queries/s", "p50 µs", "p95 µs", "p99 µs"], rows)
+
+
+def is_busy_with_filters(figures: Figures, data: str) -> bool:
+    lines = figures.pick(case="filtered", data=data)
+    return median(line["load"] for line in lines) > LOAD_MAX * lines[-1]["cores"]
+
+
+def filter_lines(figures: Figures, data: str) -> list[dict]:
+    """One for each share of matching rows: how many times longer than without a condition."""
+    field = "cpu_qps" if is_busy_with_filters(figures, data) else "qps"
+
+    def rate(share: float) -> float | None:
+        return figures.middle(field, case="filtered", data=data, share=share)
+
+    lines = []
+    for share in sorted(figures.names("share", case="filtered", data=data)):
+        first = figures.pick(case="filtered", data=data, share=share)[0]
+        lines.append({
+            "share": share, "rate": rate(share),
+            "ratio": rate(1) / rate(share) if rate(1) else None,
+            "recall": figures.middle("recall", case="filtered", data=data, share=share),
+            "path": first["last_search"]["path"], "compared": first["last_search"]["compared"]})
+    return lines
+
+
+def filtered(figures: Figures) -> str:
+    parts = []
+    for data in figures.names("data", case="filtered"):
+        rows = [["all, no condition" if line["share"] == 1 else f"{100 * line['share']:g} %",
+                 number(line["rate"], 0), number(line["ratio"], 2, "×"),
+                 number(line["recall"], 4), line["path"], f"{line['compared']:,}"]
+                for line in filter_lines(figures, data)]
+        rounds = len(figures.names("round", case="filtered", data=data))
+        load = figures.middle("load", case="filtered", data=data)
+        line = figures.pick(case="filtered", data=data)[-1]
+        parts.append(f"### {data}\n\n![filtered {data}](benchmarks/filtered-{data}.svg)\n\n"
+                     + table(["rows that match", "queries/s", "time", "recall@10", "path",
+                              "codes compared"], rows)
+                     + f"\n\nMedians of {rounds} rounds in which the shares take turns; load "
+                       f"{load:.1f}" + (", so the machine was shared and searches\nare counted per "
+                                        "second of processor time"
+                                        if is_busy_with_filters(figures, data) else "")
+                     + f". Nearlite at commit `{line['commit']}`.")
+    if not parts:
+        return ""
+    return ("## Searches with a condition\n\n"
+            "k = 10, `ef_search` 64, a condition that the given share of rows satisfies, spread "
+            "evenly, and that\nwas asked before. `time`: how many times that of a search without "
+            "one.\n\n" + "\n\n".join(parts))
 
 
 def single_numbers(figures: Figures) -> str:

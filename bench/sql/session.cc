@@ -110,16 +110,18 @@ Json Session::recall_now(const Json& request) {
       db_->prepare("SELECT rowid, distance FROM t WHERE embedding MATCH ?1 AND k = " +
                    std::to_string(kNeighbors) + " AND exact = 1" + request.value("where", ""));
   std::size_t hits = 0;
+  std::size_t right = 0;  // with a condition fewer than ten rows may match
   for (std::size_t i = 0; i < count; ++i) {
     std::int64_t found[kNeighbors];
     std::int64_t truth[kNeighbors];
     std::int64_t* found_end = found + search_once(search, data_.query(i), request.at("ef"), found);
     std::int64_t* truth_end = truth + search_once(exact, data_.query(i), 0, truth);
+    right += static_cast<std::size_t>(truth_end - truth);
     for (const std::int64_t* row = truth; row != truth_end; ++row) {
       hits += std::count(found, found_end, *row) != 0;
     }
   }
-  return {{"recall", double(hits) / double(count * kNeighbors)}};
+  return {{"recall", right == 0 ? 1.0 : double(hits) / double(right)}};
 }
 
 Json Session::add_texts(const Json&) {

@@ -111,12 +111,15 @@ typedef struct nearlite_options {
   int32_t reader_count;    /* 0: one per processor */
 } nearlite_options;
 
-/* How a search is done; NULL, or all zero: the settings of the store. `filter`: an SQL expression,
- * not for text of other people; NULL: none. */
+/* How a search is done; NULL, or all zero: the settings of the store. `filter`: an SQL expression;
+ * NULL: none. What other people wrote belongs into `parameters`: `parameter_count` texts for its
+ * ?1, ?2, … (compared with numbers as numbers, where the column has a type; NULL: NULL). */
 typedef struct nearlite_search_options {
   int32_t ef_search;
   int32_t exact;
   const char* filter;
+  const char* const* parameters;
+  int32_t parameter_count;
 } nearlite_search_options;
 
 /* Is told how far long work is, about ten times a second (`total` 0: not known). Not 0: stop. */

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -72,6 +73,14 @@ struct IndexOptions {
 /// A value for a parameter of a filter: NULL, integer, real, text.
 using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
 
+/// A found row.
+struct Hit {
+  std::int64_t id = 0;  ///< the rowid
+  double distance = 0;  ///< exact, in the metric of the index
+
+  bool operator==(const Hit&) const = default;
+};
+
 /// How one search is done.
 struct SearchOptions {
   /// Width of the search, 1 to 100,000; 0: the setting of the index. More: better recall, slower.
@@ -84,14 +93,11 @@ struct SearchOptions {
   std::string filter = {};
   /// Values of ?1, ?2, … in `filter`.
   std::vector<Value> parameters = {};
-};
-
-/// A found row.
-struct Hit {
-  std::int64_t id = 0;  ///< the rowid
-  double distance = 0;  ///< exact, in the metric of the index
-
-  bool operator==(const Hit&) const = default;
+  /// Only rows behind this one, in the order of distance and id: the last hit of a page, and the
+  /// next page comes; the pages together hold every row once. The first page: an id of INT64_MIN at
+  /// −infinity. Cost: compares with all rows in memory (those that satisfy the filter), at any
+  /// depth.
+  std::optional<Hit> after = {};
 };
 
 /// When writes become durable. A write that was *acknowledged* (its call returned ok) is seen by
@@ -164,6 +170,11 @@ struct IndexStats {
   std::string content_table = {};
   std::string content_rowid = {};
   bool is_built = true;  ///< false: rows that are not linked yet are scanned by searches
+  int ef_search = 0;     ///< width of searches that do not say it themselves
+  // Where the index has a target_recall (docs/sql.md); else 0 and empty.
+  double target_recall = 0;
+  double measured_recall = 0;
+  std::string recall_warning = {};  ///< why the target may not be held; empty: it is
 };
 
 }  // namespace v1

@@ -173,6 +173,10 @@ Result<IndexStats> Index::Impl::stats() const {
     stats.saves = one.value("saves", std::uint64_t{0});
     stats.catch_ups = one.value("catch_ups", std::uint64_t{0});
     stats.last_path = one.value("last_path", "");
+    stats.ef_search = one.value("ef_search", 0);
+    stats.target_recall = one.value("target_recall", 0.0);
+    stats.measured_recall = one.value("measured_recall", 0.0);
+    stats.recall_warning = one.value("recall_warning", "");
     stats.column = called;
     return stats;
   }

@@ -36,6 +36,7 @@ std::string Index::Impl::search_sql(Shape shape, const SearchOptions& options) c
   if (shape == Shape::kNearest) sql += " AND k = ?";
   if (shape == Shape::kWithin) sql += " AND distance <= ?";
   if (options.ef_search != 0) sql += " AND ef_search = ?";
+  if (options.after) sql += " AND after_distance = ? AND after_rowid = ?";
   if (options.exact) sql += " AND exact = 1";
   if (shape != Shape::kStream) sql += " ORDER BY distance";
   return sql;
@@ -52,7 +53,8 @@ Status Index::Impl::search(Shape shape, std::span<const float> query, double rad
   } else {
     NEARLITE_ASSIGN(own, session->prepare(sql));
   }
-  const int ours = 1 + (shape != Shape::kStream ? 1 : 0) + (options.ef_search != 0 ? 1 : 0);
+  const int ours = 1 + (shape != Shape::kStream ? 1 : 0) + (options.ef_search != 0 ? 1 : 0) +
+                   (options.after ? 2 : 0);
   const int theirs = sqlite::parameter_count(*statement) - ours;
   if (theirs != static_cast<int>(options.parameters.size())) {
     return error(Code::kInvalidArgument,
@@ -66,6 +68,10 @@ Status Index::Impl::search(Shape shape, std::span<const float> query, double rad
   if (shape == Shape::kNearest) use.bind(++at, k);
   if (shape == Shape::kWithin) use.bind_double(++at, radius);
   if (options.ef_search != 0) use.bind(++at, options.ef_search);
+  if (options.after) {
+    use.bind_double(++at, options.after->distance);
+    use.bind(++at, options.after->id);
+  }
   for (;;) {
     const auto row = use.step();
     if (!row.ok()) return api::callers_failure(row.status());

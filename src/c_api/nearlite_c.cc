@@ -37,6 +37,10 @@ SearchOptions search_options(const nearlite_search_options* options) {
   made.ef_search = options->ef_search;
   made.exact = options->exact != 0;
   if (options->filter != nullptr) made.filter = options->filter;
+  for (std::int32_t i = 0; i < options->parameter_count && options->parameters != nullptr; ++i) {
+    const char* text = options->parameters[i];
+    made.parameters.push_back(text == nullptr ? Value() : Value(std::string(text)));
+  }
   return made;
 }
 

@@ -26,6 +26,7 @@ Result<double> ExactDistance::to(std::span<const std::byte> stored) {
 }
 
 void NearestHits::add(const Hit& hit) {
+  if (after_ && !is_beyond(hit, *after_)) return;
   if (heap_.size() < k_) {
     heap_.push_back(hit);
     std::push_heap(heap_.begin(), heap_.end(), is_nearer);
@@ -58,12 +59,13 @@ Result<std::vector<Hit>> Index::search_exact(const SearchRequest& request) {
   }
   std::sort(dead.begin(), dead.end());
 
-  NearestHits nearest(request.k);
+  NearestHits nearest(request);
   ExactDistance distance(options_, request.query);
   NEARLITE_TRY(store_->scan_vectors(
       1, kNodeIdMax, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
         if (std::binary_search(dead.begin(), dead.end(), id)) return Status();
         if (request.allowed != nullptr && !request.allowed->contains(id)) return Status();
+        if (request.excluded != nullptr && request.excluded->contains(id)) return Status();
         NEARLITE_ASSIGN(const double exact, distance.to(stored));
         nearest.add({exact, rowid, id});
         return Status();

@@ -51,6 +51,15 @@ struct Hit {
   return a.distance != b.distance ? a.distance < b.distance : a.rowid < b.rowid;
 }
 
+/// A place in the order of answers: behind the row `rowid` at `distance`, be there one or not.
+struct Place {
+  double distance = 0;
+  RowId rowid = 0;
+};
+[[nodiscard]] inline bool is_beyond(const Hit& hit, const Place& place) noexcept {
+  return hit.distance != place.distance ? hit.distance > place.distance : hit.rowid > place.rowid;
+}
+
 struct SearchRequest {
   std::span<const float> query;  ///< dim components
   std::size_t k = 10;            ///< how many rows; fewer come only if fewer qualify
@@ -60,6 +69,13 @@ struct SearchRequest {
   bool lazy_distances = false;
   /// Nodes that may be returned; null = all. Must outlive the call.
   const NodeSet* allowed = nullptr;
+  /// Nodes that may not; null = none. Must outlive the call.
+  const NodeSet* excluded = nullptr;
+  /// Not one of the k nearest may be missed: all nodes are compared instead of a walk
+  /// (complete.cc).
+  bool complete = false;
+  /// Only hits beyond this place count. Needs `complete` or `exact`.
+  std::optional<Place> after;
   /// Rowids that may be returned, ascending: for external content, where a row need not have a
   /// node.
   const std::vector<RowId>* allowed_rows = nullptr;
@@ -72,6 +88,7 @@ enum class SearchPath : std::uint8_t {
   kGraphDropping,     ///< a wider walk, what does not match the filter dropped
   kGraphAmong,        ///< a walk among the nodes that match
   kMatching,          ///< all nodes that match compared
+  kComplete,          ///< all nodes compared, or all that match
   kExact,             ///< all rows read
   kExactOldSnapshot,  ///< the same, because what is in memory is too new
 };
@@ -241,6 +258,13 @@ class Index {
                                                           const SearchRequest& request);
   bool walk_filtered(const View& view, const SearchRequest& request, SearchPath path);
   void compare_matching(const View& view, const SearchRequest& request);
+
+  // search_complete.cc
+  Result<std::optional<std::vector<Hit>>> search_complete(const View& view,
+                                                          const SearchRequest& request);
+  void collect_all(const View& view, const SearchRequest& request);
+  [[nodiscard]] float distance_error(const View& view, const SearchRequest& request, NodeId id,
+                                     float distance) const;
 
   // predicate.cc
   Result<std::shared_ptr<const NodeSet>> matching_here(Predicate& predicate, std::uint64_t seq,

@@ -32,6 +32,7 @@ std::string_view name_of(SearchPath path) noexcept {
     case SearchPath::kGraphDropping: return "graph, dropping what does not match";
     case SearchPath::kGraphAmong: return "graph, among what matches";
     case SearchPath::kMatching: return "all that match";
+    case SearchPath::kComplete: return "all compared";
     case SearchPath::kExact: return "exact";
     case SearchPath::kExactOldSnapshot: return "exact (old snapshot)";
   }
@@ -66,7 +67,10 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   const bool own = write_ && !write_->stale;
   // A poisoned transaction can only be rolled back; until then its rows may be half written, and
   // nothing of them may get into a shared cache (INVARIANT C3).
-  if (request.exact || options_.exact_up_to == UINT64_MAX || (write_ && !write_->poison.empty())) {
+  // Rows of external content are the only ones to tell what is nearest.
+  const bool needs_rows =
+      request.exact || options_.exact_up_to == UINT64_MAX || (request.complete && content_);
+  if (needs_rows || (write_ && !write_->poison.empty())) {
     report_.path = SearchPath::kExact;
     return search_exact(request);
   }
@@ -115,6 +119,7 @@ Result<std::optional<std::vector<Hit>>> Index::search_graph(const View& view,
   SearchScratch& scratch = *scratch_;
   NEARLITE_TRY(view.quantizer->prepare_search(request.query, scratch.query));
   scratch.wanted.clear();
+  if (request.complete) return search_complete(view, request);
   if (request.allowed != nullptr) return search_filtered(view, request);
   const std::size_t wanted = std::min<std::size_t>(request.k, view.live_count);
   if (!collect_candidates(view, request, wanted)) return std::optional<std::vector<Hit>>();
@@ -152,6 +157,7 @@ bool Index::is_tied(std::uint64_t kth_key, std::span<const Candidate> walked) co
 
 bool Index::is_node_allowed(const View& view, const SearchRequest& request, NodeId id) const {
   if (content_) return is_row_wanted(view, request, view.cache->graph().rowid(id));
+  if (request.excluded != nullptr && request.excluded->contains(id)) return false;
   return request.allowed == nullptr || request.allowed->contains(id);
 }
 
@@ -169,7 +175,9 @@ std::uint32_t Index::width_of(const View& view, const SearchRequest& request) co
   std::uint64_t ef =
       std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
                               std::uint64_t{request.k} + kExactSlack);
-  ef += ef * view.dead_count / (view.live_count + 1);
+  const std::uint64_t hidden_count =
+      view.dead_count + (request.excluded == nullptr ? 0 : request.excluded->size());
+  ef += ef * hidden_count / (view.live_count + 1);
   return static_cast<std::uint32_t>(
       std::min({ef, view.live_count + view.dead_count + 1, std::uint64_t{UINT32_MAX}}));
 }

@@ -34,7 +34,7 @@ class RowScorer {
   RowScorer(Content& content, const IndexOptions& options, const SearchRequest& request)
       : content_(content),
         distance_(options, request.query),
-        nearest_(request.k),
+        nearest_(request),
         stored_(vector_bytes(options.element, options.dim)) {}
 
   /// False: the row has no vector.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <unordered_map>
 
 #include "base/try.h"
 #include "index/scratch.h"
@@ -120,9 +121,16 @@ Status Index::measure(std::span<const float> query, std::span<Hit> hits) {
     }
   }
   if (ids.empty()) return {};
+  // Thousands of rows at one distance are possible, ten are usual.
+  std::unordered_map<NodeId, std::size_t> places;
+  for (std::size_t i = 0; i < hits.size() && hits.size() > kSlackMax; ++i)
+    places.emplace(hits[i].id, i);
   return store_->read_vectors(ids, [&](NodeId id, RowId rowid, std::span<const std::byte> stored) {
-    const auto hit = std::find_if(hits.begin(), hits.end(),
-                                  [&](const Hit& candidate) { return candidate.id == id; });
+    const auto found = places.find(id);
+    const auto hit = found != places.end()
+                         ? hits.begin() + static_cast<std::ptrdiff_t>(found->second)
+                         : std::find_if(hits.begin(), hits.end(),
+                                        [&](const Hit& candidate) { return candidate.id == id; });
     if (rowid != hit->rowid)
       return error(Code::kCorruption, "node " + std::to_string(id) + " has another row");
     NEARLITE_ASSIGN(hit->distance, distance.to(stored));

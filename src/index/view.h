@@ -30,16 +30,17 @@ struct Index::Taken {
   bool is_complete = false;            // none that was not looked at can be among the k nearest
 };
 
-/// The k nearest of the hits it is given.
+/// The k nearest of the hits it is given, of those beyond request.after.
 class NearestHits {
  public:
-  explicit NearestHits(std::size_t k) : k_(k) {}
+  explicit NearestHits(const SearchRequest& request) : k_(request.k), after_(request.after) {}
   void add(const Hit& hit);
   /// In ascending order.
   std::vector<Hit> take();
 
  private:
   std::size_t k_;
+  std::optional<Place> after_;
   std::vector<Hit> heap_;  // the worst on top
 };
 

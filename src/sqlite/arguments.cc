@@ -18,9 +18,10 @@ using Tokens = std::vector<ArgumentToken>;
 using Kind = ArgumentToken::Kind;
 
 // Hidden columns of the table, names of rowids, and columns of the shadow tables.
-constexpr std::array<std::string_view, 11> kReserved{"rowid",   "_rowid_",     "oid",   "distance",
-                                                     "k",       "ef_search",   "exact", "rank",
-                                                     "node_id", "touched_row", "filter"};
+constexpr std::array<std::string_view, 14> kReserved{
+    "rowid",     "_rowid_",        "oid",         "distance", "k",
+    "ef_search", "exact",          "rank",        "node_id",  "touched_row",
+    "filter",    "after_distance", "after_rowid", "now"};
 
 struct NamedType {
   std::string_view name;
@@ -67,6 +68,7 @@ class Parser {
   Status check_counts() const;
   Status settle_metrics();
   Status finish_content();
+  Status finish_expiry();
   [[nodiscard]] std::string owner(std::string_view column) const {
     return std::string(table_) + "." + std::string(column);
   }
@@ -288,6 +290,23 @@ Status Parser::finish_content() {
   return Status();
 }
 
+// The column that says when rows end: of the table's own metadata, so that it is filtered on.
+Status Parser::finish_expiry() {
+  if (std::find(seen_.begin(), seen_.end(), "expires_at") == seen_.end()) return Status();
+  if (options_.content) {
+    return invalid(table_, "expires_at is for tables that own their rows; here use a filter");
+  }
+  for (Column& column : options_.columns) {
+    if (!equals_ignoring_case(column.name, options_.expires_at)) continue;
+    if (column.kind != ColumnKind::kMetadata || column.type != ValueType::kInteger) break;
+    column.is_indexed = true;
+    options_.expires_at = column.name;
+    return Status();
+  }
+  return invalid(table_,
+                 "expires_at must name an integer column, got " + shown(options_.expires_at));
+}
+
 Result<TableOptions> Parser::finish() {
   const auto stray = std::find_if(seen_.begin(), seen_.end(),
                                   [](const std::string& name) { return is_content_option(name); });
@@ -309,6 +328,7 @@ Result<TableOptions> Parser::finish() {
                                shown(options_.vectors.front().name) + " itself");
   }
   if (!options_.content) NEARLITE_TRY(settle_metrics());
+  NEARLITE_TRY(finish_expiry());
   if (std::find(seen_.begin(), seen_.end(), "ef_search") == seen_.end()) {
     options_.ef_search = options_.ef_construction;
   }

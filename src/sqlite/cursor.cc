@@ -2,6 +2,8 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/expiry.h"
+#include "sqlite/place.h"
 #include "sqlite/vec0_value.h"
 
 namespace nearlite::sqlite {
@@ -46,26 +48,28 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
       case 'e': arguments.ef_search = values[i]; break;
       case 'x': arguments.exact = values[i]; break;
       case 'l': arguments.limit_hint = sqlite3_value_int64(values[i]); break;
-      case 'o': offset = std::max<std::int64_t>(0, sqlite3_value_int64(values[i])); break;
+      case 'o':
+        offset = std::max<std::int64_t>(0, sqlite3_value_int64(values[i]));
+        arguments.has_offset = true;
+        break;
+      case 'b': go_to(arguments.from, lower_bound(term, values[i])); break;
+      case 'p': arguments.after_distance = values[i]; break;
+      case 'q': arguments.after_rowid = values[i]; break;
+      case 't': arguments.now = values[i]; break;
       case 'u':
         if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
           arguments.distance_bound = sqlite3_value_double(values[i]);
-        }
-        break;
-      case 'b':
-        if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
-          const double bound = sqlite3_value_double(values[i]);
-          const bool is_open = term.op == SQLITE_INDEX_CONSTRAINT_GT;
-          auto& beyond = arguments.beyond;
-          if (!beyond || bound > beyond->distance) beyond = {bound, false};
-          if (bound == beyond->distance) beyond->is_open = beyond->is_open || is_open;
         }
         break;
       case 'w': NEARLITE_TRY(rows.add_text(values[i])); break;
       default: NEARLITE_TRY(rows.add(term, values[i]));
     }
   }
-  if (!searching_) return open_scan(rows);
+  if (!searching_) {
+    NEARLITE_ASSIGN(const std::int64_t now, read_now(*table_, arguments.now));
+    rows.drop_expired(now);
+    return open_scan(rows);
+  }
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
   NEARLITE_TRY(rows.limit(vector_index, arguments));
   return stream_.open(table_, vector_index, query, std::move(arguments));

@@ -102,6 +102,13 @@ Status Filter::add_text(sqlite3_value* value) {
   return {};
 }
 
+void Filter::drop_expired(std::int64_t now) {
+  const std::string& name = table_.options().expires_at;
+  if (name.empty()) return;
+  const std::string column = quote_identifier(name);
+  text_ += " AND (" + column + " IS NULL OR " + column + " > " + std::to_string(now) + ")";
+}
+
 void Filter::bind(StatementUse& use) const {
   for (std::size_t i = 0; i < values_.size(); ++i)
     use.bind_value(static_cast<int>(i + 1), values_[i]);

@@ -39,6 +39,8 @@ class Filter {
   Status add(const PlanTerm& term, sqlite3_value* value);
   /// Takes a condition as text; NULL is none.
   Status add_text(sqlite3_value* value);
+  /// Takes away what is past its time, for a scan.
+  void drop_expired(std::int64_t now);
   [[nodiscard]] bool is_empty() const noexcept { return text_.empty(); }
   /// " AND a = ?1 AND …"; empty without terms.
   [[nodiscard]] const std::string& text() const noexcept { return text_; }

@@ -86,6 +86,24 @@ void hnsw_del(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept
   });
 }
 
+// hnsw_expire([index [, now]]): deletes the rows that are past their time and returns how many.
+void hnsw_expire(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
+  guard(context, [&]() -> Status {
+    NEARLITE_ASSIGN(const auto table, table_argument(context, argc > 0 ? argv[0] : nullptr));
+    NEARLITE_ASSIGN(
+        Statement statement,
+        Statement::prepare(table->db(),
+                           "INSERT INTO " + qualified(*table) + "(" +
+                               quote_identifier(table->name()) + ", k) VALUES ('expire', ?1)",
+                           table->name(), 0));
+    StatementUse use = statement.use();
+    if (argc > 1) use.bind_value(1, argv[1]);
+    NEARLITE_TRY(run_keeping_rowid(*table, use));
+    sqlite3_result_int64(context, static_cast<sqlite3_int64>(table->last_expire_count()));
+    return {};
+  });
+}
+
 // hnsw_save([index]): writes the side file now; without a path there is nothing to write.
 void hnsw_save(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
   guard(context, [&]() -> Status {
@@ -182,6 +200,9 @@ Status register_index_functions(Connection& connection) {
       {"hnsw_add", 3, 0, c_callback<&hnsw_add>()},
       {"hnsw_del", 1, 0, c_callback<&hnsw_del>()},
       {"hnsw_del", 2, 0, c_callback<&hnsw_del>()},
+      {"hnsw_expire", 0, 0, c_callback<&hnsw_expire>()},
+      {"hnsw_expire", 1, 0, c_callback<&hnsw_expire>()},
+      {"hnsw_expire", 2, 0, c_callback<&hnsw_expire>()},
       {"hnsw_save", 0, SQLITE_DIRECTONLY, c_callback<&hnsw_save>()},
       {"hnsw_save", 1, SQLITE_DIRECTONLY, c_callback<&hnsw_save>()},
       {"hnsw_snapshot", 0, 0, c_callback<&hnsw_snapshot>()},

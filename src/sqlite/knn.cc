@@ -14,8 +14,8 @@ namespace nearlite::sqlite {
 namespace {
 
 /// What is visible of a search. The letters of `columns` say what each column is, in order: r
-/// rowid, d distance, and the arguments q query, k, i index, e ef_search, f filter. The hidden ones
-/// are the parameters of the table-valued function, in their order.
+/// rowid, d distance, and the arguments q query, k, i index, e ef_search, f filter, p after_distance,
+/// a after_rowid, t now. The hidden ones are the parameters of the table-valued function, in their order.
 struct Shape {
   const char* declaration;
   const char* columns;
@@ -25,8 +25,8 @@ struct Shape {
 
 constexpr Shape kKnn{
     "CREATE TABLE x(rowid INTEGER, distance REAL, query HIDDEN, k HIDDEN, \"index\" HIDDEN, "
-    "ef_search HIDDEN, filter HIDDEN)",
-    "rdqkief", "q", "a query vector is needed: vss_knn(query, k)"};
+    "ef_search HIDDEN, filter HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, now HIDDEN)",
+    "rdqkiefpat", "q", "a query vector is needed: vss_knn(query, k)"};
 
 // One column is visible, as libSQL has it, so that `rowid IN vector_top_k(…)` works. The distance,
 // which libSQL has not, is there for those who name it.
@@ -77,8 +77,7 @@ char kind_of(const Shape& shape, const sqlite3_index_info::sqlite3_index_constra
   return column == 'r' || column == 'd' ? '\0' : column;
 }
 
-// idxStr names the argument of each value: q, k, i, e, f; l and o are hints (SQLite applies them
-// too).
+// idxStr names the argument of each value; l and o are hints (SQLite applies them too).
 int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
   return guard([&]() -> int {
     const Shape& shape = *static_cast<KnnVtab*>(vtab)->module->shape;
@@ -106,8 +105,14 @@ int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
     info->needToFreeIdxStr = 1;
     info->estimatedCost = 100.0;
     info->estimatedRows = 10;
-    if (info->nOrderBy == 1 && info->aOrderBy[0].desc == 0 && info->aOrderBy[0].iColumn >= 0 &&
-        shape.columns[info->aOrderBy[0].iColumn] == 'd') {
+    const auto* order = info->aOrderBy;
+    const auto is_column = [&](int place, char kind) {
+      const int column = order[place].iColumn;
+      return order[place].desc == 0 &&
+             (column < 0 ? kind == 'r' : shape.columns[column] == kind);
+    };
+    if ((info->nOrderBy == 1 && is_column(0, 'd')) ||
+        (info->nOrderBy == 2 && is_column(0, 'd') && is_column(1, 'r'))) {
       info->orderByConsumed = 1;
     }
     return SQLITE_OK;
@@ -141,8 +146,14 @@ Status open_stream(const KnnModule& module, const char* kinds, sqlite3_value** a
       case 'k': arguments.k = argv[i]; break;
       case 'e': arguments.ef_search = argv[i]; break;
       case 'f': condition = argv[i]; break;
+      case 'p': arguments.after_distance = argv[i]; break;
+      case 'a': arguments.after_rowid = argv[i]; break;
+      case 't': arguments.now = argv[i]; break;
       case 'l': arguments.limit_hint = sqlite3_value_int64(argv[i]); break;
-      case 'o': offset = std::max<std::int64_t>(0, sqlite3_value_int64(argv[i])); break;
+      case 'o':
+        offset = std::max<std::int64_t>(0, sqlite3_value_int64(argv[i]));
+        arguments.has_offset = true;
+        break;
       default:
         if (sqlite3_value_type(argv[i]) != SQLITE_NULL && module.table_name.empty()) {
           const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[i]));

@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/place.h"
 #include "sqlite/vec0_value.h"
 #include "sqlite/vector_argument.h"
 #include "vector/distance.h"
@@ -22,7 +23,7 @@ struct LegacyCursor::Query {
   const VectorColumn* column = nullptr;
   std::vector<float> vector;
   std::optional<std::size_t> k;
-  std::vector<SearchStream::LowerBound> beyond;  // all of them hold
+  std::optional<Place> after;
 };
 
 LegacyCursor::LegacyCursor(std::shared_ptr<LegacyTable> table)
@@ -61,6 +62,8 @@ Status LegacyCursor::begin(int plan, const char* terms, std::span<sqlite3_value*
   if (decoded.size() != values.size())
     return {Code::kInternal, "nearlite: query plan does not fit"};
   Query query;
+  sqlite3_value* after_distance = nullptr;
+  sqlite3_value* after_rowid = nullptr;
   for (std::size_t i = 0; i < decoded.size(); ++i) {
     const PlanTerm& term = decoded[i];
     switch (term.kind) {
@@ -73,13 +76,9 @@ Status LegacyCursor::begin(int plan, const char* terms, std::span<sqlite3_value*
         NEARLITE_ASSIGN(query.k, read_vec0_k(values[i]));
         break;
       }
-      case 'a':
-      case 'b':
-        if (sqlite3_value_numeric_type(values[i]) != SQLITE_NULL) {
-          query.beyond.push_back(
-              {sqlite3_value_double(values[i]), term.op == SQLITE_INDEX_CONSTRAINT_GT});
-        }
-        break;
+      case 'b': go_to(query.after, lower_bound(term, values[i])); break;
+      case 'p': after_distance = values[i]; break;
+      case 'q': after_rowid = values[i]; break;
       case 'r':
       case 'R':
       case 'f':
@@ -89,10 +88,13 @@ Status LegacyCursor::begin(int plan, const char* terms, std::span<sqlite3_value*
       case 'o':
       case 'u':
       case 'e':
-      case 'x': break;  // the answer is complete and exact in any case
+      case 'x':
+      case 't': break;  // the answer is complete and exact in any case, and no row ends
       default: return {Code::kInternal, "nearlite: query plan does not fit"};
     }
   }
+  NEARLITE_ASSIGN(const auto place, read_place(table_->name(), after_distance, after_rowid));
+  go_to(query.after, place);
   return searching_ ? search(query) : open_scan();
 }
 
@@ -224,10 +226,8 @@ Status LegacyCursor::compare(const Query& query, RowId rowid, const std::byte* v
                                        decoded_.size());
   // sqlite-vec takes vectors with NaN or infinity in them; they are the last.
   if (std::isnan(distance)) distance = std::numeric_limits<double>::infinity();
-  for (const SearchStream::LowerBound& bound : query.beyond) {
-    if (distance < bound.distance || (bound.is_open && distance == bound.distance)) return {};
-  }
   const Hit hit{distance, rowid};
+  if (query.after && !is_beyond({distance, rowid}, *query.after)) return {};
   if (query.k && hits_.size() == *query.k) {
     if (!is_before(hit, hits_.front())) return {};
     std::pop_heap(hits_.begin(), hits_.end(), is_before);

@@ -116,16 +116,8 @@ class Planner {
   }
 
   void hidden(int i, HiddenColumn which, int op, bool usable) {
-    if (which == HiddenColumn::kFilter && op == SQLITE_INDEX_CONSTRAINT_EQ) {
-      if (!usable) {
-        blocked_ = true;
-        return;
-      }
-      filtered_ = true;
-      add(i, 'w', 0, true);
-      return;
-    }
-    if (!search_) return;
+    const bool is_for_scans = which == HiddenColumn::kFilter || which == HiddenColumn::kNow;
+    if (!search_ && !is_for_scans) return;
     if (which == HiddenColumn::kDistance) {
       if (usable && (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE))
         add(i, 'u', 0, false);
@@ -133,14 +125,28 @@ class Planner {
         add(i, 'b', 0, false);
       return;
     }
-    const bool is_argument = which == HiddenColumn::kK || which == HiddenColumn::kEfSearch ||
-                             which == HiddenColumn::kExact;
-    if (op != SQLITE_INDEX_CONSTRAINT_EQ || !is_argument) return;
+    const char kind = kind_of(which);
+    if (op != SQLITE_INDEX_CONSTRAINT_EQ || kind == 0) return;
     if (!usable) {
       blocked_ = true;
       return;
     }
-    add(i, which == HiddenColumn::kK ? 'k' : which == HiddenColumn::kEfSearch ? 'e' : 'x', 0, true);
+    filtered_ = filtered_ || which == HiddenColumn::kFilter;
+    add(i, kind, 0, true);
+  }
+
+  // 0: no argument.
+  [[nodiscard]] static char kind_of(HiddenColumn which) noexcept {
+    switch (which) {
+      case HiddenColumn::kK: return 'k';
+      case HiddenColumn::kEfSearch: return 'e';
+      case HiddenColumn::kExact: return 'x';
+      case HiddenColumn::kFilter: return 'w';
+      case HiddenColumn::kAfterDistance: return 'p';
+      case HiddenColumn::kAfterRowid: return 'q';
+      case HiddenColumn::kNow: return 't';
+      default: return 0;
+    }
   }
 
   // For EXPLAIN QUERY PLAN, in which values are not known: which way a search goes depends on how
@@ -163,6 +169,9 @@ class Planner {
         case 'e': settings += ", ef_search"; break;
         case 'x': settings += ", exact"; break;
         case 'l': settings += ", limit"; break;
+        case 'b': settings += ", distance from"; break;
+        case 'p': settings += ", after"; break;
+        case 't': settings += ", now"; break;
         default: break;
       }
     }
@@ -172,9 +181,14 @@ class Planner {
   }
 
   void order() {
-    if (info_->nOrderBy != 1 || info_->aOrderBy[0].desc != 0) return;
-    const int column = info_->aOrderBy[0].iColumn;
-    if (search_ ? is_distance(column) : is_rowid(column)) info_->orderByConsumed = 1;
+    const auto* order = info_->aOrderBy;
+    const int count = info_->nOrderBy;
+    if (count < 1 || order[0].desc != 0) return;
+    // Equal distances come by ascending rowid.
+    const bool has_rowid = count == 2 && order[1].desc == 0 && is_rowid(order[1].iColumn);
+    const bool is_ours = search_ ? is_distance(order[0].iColumn) && (count == 1 || has_rowid)
+                                 : is_rowid(order[0].iColumn) && count == 1;
+    if (is_ours) info_->orderByConsumed = 1;
   }
 
   void estimate() {

@@ -7,8 +7,9 @@
 // kinds: v query vector of vector column `column`        k, e, x  hidden columns k, ef_search,
 // exact
 //        l, o limit and offset (hints, SQLite applies them too)  u upper bound of distance (a hint)
-//        b lower bound of distance: k counts rows beyond it
+//        b lower bound of distance: k counts rows beyond it (SQLite applies it, too)
 //        w a condition as text (hidden column filter)
+//        p, q, t  hidden columns after_distance, after_rowid, now
 //        r rowid <operator> value     f column <operator> value   R, F the same with an IN list
 // idxNum is kSearch or kScan. Every other constraint is left to SQLite.
 #pragma once

@@ -1,10 +1,11 @@
 #include "sqlite/search_stream.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/expiry.h"
+#include "sqlite/place.h"
 
 namespace nearlite::sqlite {
 
@@ -12,16 +13,19 @@ namespace {
 constexpr std::size_t kFirstBatch = 64;
 constexpr std::size_t kBatchGrowth = 4;
 constexpr std::size_t kAllRows = INT32_MAX;
+// A walk may keep this many more than it is asked for without becoming wider.
+constexpr std::uint32_t kOffsetSlack = 4;
 }  // namespace
+
+Status SearchStream::refuse(const char* what, sqlite3_value* value) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+  return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +
+                                      shown(text == nullptr ? "" : text)};
+}
 
 Status SearchStream::read_arguments(const Arguments& arguments) {
   request_.ef_search = arguments.ef_search_default;
   request_.exact = arguments.is_exact_default;
-  const auto refuse = [&](const char* what, sqlite3_value* value) -> Status {
-    const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-    return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +
-                                        shown(text == nullptr ? "" : text)};
-  };
   if (arguments.count) {
     has_k_ = true;
     request_.k = *arguments.count;
@@ -43,6 +47,11 @@ Status SearchStream::read_arguments(const Arguments& arguments) {
     request_.ef_search = static_cast<std::uint32_t>(ef);
   }
   if (arguments.exact != nullptr) request_.exact = sqlite3_value_int(arguments.exact) != 0;
+  request_.after = arguments.from;
+  request_.complete = arguments.from || arguments.after_distance != nullptr;
+  NEARLITE_ASSIGN(const auto place,
+                  read_place(table_->name(), arguments.after_distance, arguments.after_rowid));
+  go_to(request_.after, place);
   return {};
 }
 
@@ -61,12 +70,10 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   }
   NEARLITE_TRY(table_->parse_vector(vector_index, VectorUse::kQuery, query, query_));
   request_.query = query_;
-  request_.lazy_distances = !arguments_.distance_bound && !arguments_.beyond;
-  if (arguments_.beyond && has_k_) {
-    left_ = std::exchange(request_.k, 0);
-    has_k_ = false;
-    finished_ = *left_ == 0;
-  }
+  request_.lazy_distances = !arguments_.distance_bound;
+  NEARLITE_ASSIGN(const std::int64_t now, read_now(*table_, arguments_.now));
+  NEARLITE_ASSIGN(excluded_, expired_nodes(*table_, vector_index, now));
+  if (excluded_ && excluded_->size() > 0) request_.excluded = excluded_.get();
   if (arguments_.allowed) request_.allowed = arguments_.allowed.get();
   if (arguments_.allowed_rows) request_.allowed_rows = &*arguments_.allowed_rows;
   batch_size_ =
@@ -74,10 +81,30 @@ Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index
   return fill();
 }
 
+// Of a page: it goes on where it stopped.
+std::size_t SearchStream::plan_page() {
+  request_.k = std::max<std::size_t>(batch_size_, 1);
+  batch_size_ = std::max(batch_size_ * kBatchGrowth, kFirstBatch);
+  return kAllRows;
+}
+
 // Plans the next batch of a search without k: how many rows it is to bring the stream to, and how
 // many are searched for. Rows beyond those that are passed on stay behind: what a walk misses, it
 // misses among the farthest, and a row that comes late would be out of order.
 Result<std::size_t> SearchStream::plan_batch() {
+  if (request_.complete) return plan_page();
+  if (arguments_.has_offset && emitted_.empty()) {
+    // What a walk of the usual width yields, wherever the page is.
+    const std::uint32_t own = table_->index(vector_index_).options().ef_search;
+    const std::uint32_t ef = request_.ef_search != 0 ? request_.ef_search : own;
+    request_.k = ef > 2 * kOffsetSlack ? ef - kOffsetSlack : std::max<std::uint32_t>(ef / 2, 1);
+    return request_.k;
+  }
+  if (arguments_.has_offset) {
+    request_.complete = true;
+    return plan_page();
+  }
+
   NEARLITE_ASSIGN(std::uint64_t population, table_->index(vector_index_).live_count());
   if (request_.allowed != nullptr) {
     population = std::min<std::uint64_t>(population, request_.allowed->size());
@@ -112,6 +139,10 @@ Status SearchStream::fill() {
     }
     NEARLITE_ASSIGN(batch_, table_->index(vector_index_).search(request_));
     if (has_k_) continue;
+    if (request_.complete && !batch_.empty()) {
+      request_.lazy_distances = false;
+      request_.after = Place{batch_.back().distance, batch_.back().rowid};
+    }
     finished_ = finished_ || batch_.size() < request_.k;
     finished_ = finished_ || (arguments_.distance_bound && !batch_.empty() &&
                               batch_.back().distance > *arguments_.distance_bound);
@@ -119,23 +150,8 @@ Status SearchStream::fill() {
     const std::size_t due = target - std::min(target, emitted_.size());
     if (!finished_ && batch_.size() > due) batch_.resize(due);
     for (const Hit& hit : batch_) emitted_.insert(hit.rowid);
-    keep_beyond();
   }
   return {};
-}
-
-void SearchStream::keep_beyond() {
-  if (!arguments_.beyond) return;
-  const LowerBound& bound = *arguments_.beyond;
-  std::erase_if(batch_, [&](const Hit& hit) {
-    return hit.distance < bound.distance || (bound.is_open && hit.distance == bound.distance);
-  });
-  if (!left_) return;
-  if (batch_.size() >= *left_) {
-    batch_.resize(*left_);
-    finished_ = true;
-  }
-  *left_ -= batch_.size();
 }
 
 Result<double> SearchStream::distance() {

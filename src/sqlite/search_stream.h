@@ -3,6 +3,10 @@
 //
 // Without k the first batch is exact in its order; a later batch may hold a row that the graph
 // missed before, which then comes with its true distance, late but not lost.
+//
+// A page that begins at a cursor or a lower bound of distance compares everything, so that no row
+// falls between two pages. Pages by OFFSET are parts of one sequence that does not depend on where
+// they begin: what a walk of the usual width finds, then all others in order.
 #pragma once
 
 #include <optional>
@@ -15,11 +19,6 @@ namespace nearlite::sqlite {
 
 class SearchStream {
  public:
-  /// Rows nearer than this are passed over, and with is_open those at it, too.
-  struct LowerBound {
-    double distance = 0;
-    bool is_open = false;
-  };
   /// Checks the arguments (null where not given) and runs the first batch. k: >= 0; ef_search: 1 to
   /// kEfMax.
   struct Arguments {
@@ -27,11 +26,16 @@ class SearchStream {
     std::optional<std::size_t> count;  // k that is checked already
     sqlite3_value* ef_search = nullptr;
     sqlite3_value* exact = nullptr;
-    std::uint32_t ef_search_default = 0;             // where ef_search is not given; 0: the index's
-    bool is_exact_default = false;                   // where exact is not given
-    std::int64_t limit_hint = -1;                    // rows the query will take at most
-    std::optional<double> distance_bound;            // rows further away than this do not matter
-    std::optional<LowerBound> beyond;                // k counts rows beyond it
+    std::uint32_t ef_search_default = 0;   // where ef_search is not given; 0: the index's
+    bool is_exact_default = false;         // where exact is not given
+    std::int64_t limit_hint = -1;          // rows the query will take at most
+    std::optional<double> distance_bound;  // rows further away than this do not matter
+    std::optional<Place> from;             // nor do those up to here
+    // The hidden columns. That after_distance is given, if only as NULL, makes this a page.
+    sqlite3_value* after_distance = nullptr;
+    sqlite3_value* after_rowid = nullptr;
+    sqlite3_value* now = nullptr;
+    bool has_offset = false;
     std::shared_ptr<const NodeSet> allowed;          // null: all
     std::optional<std::vector<RowId>> allowed_rows;  // external content
   };
@@ -47,17 +51,18 @@ class SearchStream {
 
  private:
   Status fill();
-  void keep_beyond();
   Result<std::size_t> plan_batch();
   Status read_arguments(const Arguments& arguments);
+  [[nodiscard]] Status refuse(const char* what, sqlite3_value* value) const;
+  std::size_t plan_page();
 
   std::shared_ptr<Table> table_;
   std::size_t vector_index_ = 0;
   std::vector<float> query_;
   Arguments arguments_;
   SearchRequest request_;
+  std::shared_ptr<const NodeSet> excluded_;
   bool has_k_ = false;
-  std::optional<std::size_t> left_;  // of k, where a lower bound makes the search a stream
   bool finished_ = false;
   std::size_t batch_size_ = 0;
   std::unordered_set<RowId> emitted_;

@@ -259,6 +259,9 @@ void Table::set_settings(std::size_t vector_index, IndexOptions& options) const 
   options.ef_construction =
       column.ef_construction != 0 ? column.ef_construction : options_.ef_construction;
   options.ef_search = column.ef_search != 0 ? column.ef_search : options_.ef_search;
+  const bool is_measured = options_.target_recall_ppm != 0 && vector_index < measurements_.size() &&
+                           measurements_[vector_index];
+  if (is_measured) options.ef_search = measurements_[vector_index]->ef_search;
   options.exact_up_to = column.is_flat ? UINT64_MAX : options_.exact_up_to;
   options.tombstone_rebuild_pct = options_.tombstone_rebuild_pct;
   options.parallel_insert_threshold = options_.parallel_insert_threshold;
@@ -348,7 +351,7 @@ Status Table::load_settings() {
   TableOptions options = declared_;
   Store& config = indexes_.front()->store();
   for (const std::string_view option : {"ef_construction", "ef_search", "tombstone_rebuild_pct",
-                                        "parallel_insert_threshold", "persist"}) {
+                                        "parallel_insert_threshold", "persist", "target_recall"}) {
     NEARLITE_ASSIGN(const std::string value,
                     config_text(config, std::string(kSettingPrefix) + std::string(option)));
     if (value.empty()) continue;
@@ -356,22 +359,40 @@ Status Table::load_settings() {
     drop_own_settings(option, options);
   }
   options_ = std::move(options);
+  NEARLITE_TRY(load_measurements());
   apply_settings();
   settings_in_doubt_ = false;
   return {};
 }
 
 void Table::apply_settings() {
+  measurements_.resize(indexes_.size());
   for (std::size_t i = 0; i < indexes_.size(); ++i) set_settings(i, indexes_[i]->options());
 }
 
 Status Table::ready() {
   NEARLITE_TRY(broken_);
-  return settings_in_doubt_ ? load_settings() : Status();
+  if (settings_in_doubt_) return load_settings();
+  return options_.target_recall_ppm == 0 ? Status() : follow_measurements();
+}
+
+// Another connection may have measured: looks whenever anybody else has written to the file.
+Status Table::follow_measurements() {
+  std::uint32_t version = 0;
+  if (sqlite3_file_control(db_, schema_.c_str(), SQLITE_FCNTL_DATA_VERSION, &version) !=
+          SQLITE_OK ||
+      version == data_version_) {
+    return {};
+  }
+  NEARLITE_TRY(load_measurements());
+  apply_settings();
+  data_version_ = version;
+  return {};
 }
 
 void Table::drop_statements() noexcept {
-  for (Statement* statement : {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_, &key_})
+  for (Statement* statement :
+       {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_, &key_, &expired_})
     statement->close();
   for (SqliteStore* store : stores_) store->drop_statements();
   if (content_ != nullptr) content_->drop_statements();
@@ -538,6 +559,7 @@ Status Table::sync() {
     return {};
   }
   Status status = apply_log();
+  if (status.ok()) status = measure_when_due();
   for (auto& index : indexes_) {
     if (!status.ok()) break;
     status = index->sync();

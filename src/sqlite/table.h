@@ -15,10 +15,13 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "index/index.h"
 #include "nearlite/status.h"
 #include "sqlite/content_table.h"
 #include "sqlite/handles.h"
+#include "sqlite/measure.h"
 #include "sqlite/sqlite_store.h"
 #include "sqlite/table_options.h"
 
@@ -125,6 +128,9 @@ class Table : public std::enable_shared_from_this<Table> {
   Result<std::vector<std::string>> check(std::size_t limit);
   /// Writes the side file now.
   Status save();
+  /// Rows that are past their time at `now`; those that expire() deleted last.
+  Result<std::uint64_t> expired_count(std::int64_t now);
+  [[nodiscard]] std::uint64_t last_expire_count() const noexcept { return expire_count_; }
   Result<std::string> stats_json();
   Result<std::uint64_t> digest();
 
@@ -174,6 +180,19 @@ class Table : public std::enable_shared_from_this<Table> {
   Status check_values(std::span<sqlite3_value* const> values, VectorUse use, NewRow& row) const;
   Result<std::optional<RowId>> find_key(std::span<sqlite3_value* const> values);
   Result<bool> row_exists(RowId rowid);
+  // Expiry (expiry.cc)
+  Result<bool> is_taken(RowId rowid);
+  Status expire(std::int64_t now);
+  Status expire_command(sqlite3_value* now);
+  // Measured recall (measure.cc)
+  Status measure();
+  Status measure_when_due();
+  Status measure_column(std::size_t vector_index);
+  Result<std::vector<float>> sample_vector(std::size_t vector_index, NodeId id, RowId rowid);
+  Status load_measurements();
+  void describe_recall(std::size_t vector_index, const IndexStats& stats,
+                       nlohmann::ordered_json& one) const;
+  Status follow_measurements();
   Status write_vectors(NewRow& row, RowId rowid);
   Status move_vectors(std::span<const NodeId> old_ids, NewRow& row);
   Status update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeId> ids,
@@ -194,10 +213,12 @@ class Table : public std::enable_shared_from_this<Table> {
   std::string uuid_;
   TableOptions options_;
   std::vector<HiddenColumn> hidden_;
-  TableOptions declared_;           // options as CREATE gave them, without settings
-  bool settings_changed_ = false;   // by this transaction
-  bool settings_in_doubt_ = false;  // a rollback may have undone that
-  Status broken_;                   // why only DROP is possible
+  TableOptions declared_;  // options as CREATE gave them, without settings
+  std::vector<std::optional<Measurement>> measurements_;  // one for each vector column
+  std::uint32_t data_version_ = 0;                        // of which they are
+  bool settings_changed_ = false;                         // by this transaction
+  bool settings_in_doubt_ = false;                        // a rollback may have undone that
+  Status broken_;                                         // why only DROP is possible
   int attach_count_ = 0;
   std::vector<std::unique_ptr<Index>> indexes_;
   std::vector<SqliteStore*> stores_;     // owned by indexes_
@@ -213,6 +234,8 @@ class Table : public std::enable_shared_from_this<Table> {
   Statement delete_;
   Statement patterns_;
   Statement key_;
+  Statement expired_;
+  std::uint64_t expire_count_ = 0;
 };
 
 }  // namespace nearlite::sqlite

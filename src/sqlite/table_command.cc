@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/expiry.h"
 #include "sqlite/table.h"
 #include "vector/simd_target.h"
 
@@ -36,6 +37,7 @@ Result<std::vector<std::string>> Table::check(std::size_t limit) {
 Status Table::command(std::string_view name, sqlite3_value* argument) {
   NEARLITE_TRY(ready());
   if (name == "build") return build_command(argument);
+  if (name == "expire") return expire_command(argument);
   const bool has_argument = argument != nullptr && sqlite3_value_type(argument) != SQLITE_NULL;
   if (has_argument) {
     const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argument));
@@ -57,15 +59,21 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
     NEARLITE_ASSIGN(const auto problems, check(1));
     return problems.empty() ? Status() : rebuild();
   }
-  if (name == "rebuild") return rebuild();
-  if (name == "optimize" || name == "compact") {
-    for (auto& index : indexes_)
+  if (name == "measure") return measure();
+  const bool is_upkeep = name == "rebuild" || name == "optimize" || name == "compact";
+  if (is_upkeep) NEARLITE_TRY(expire(unix_now()));
+  if (is_upkeep) {
+    if (name == "rebuild") NEARLITE_TRY(rebuild());
+    for (auto& index : indexes_) {
+      if (name == "rebuild") break;
       NEARLITE_TRY(name == "compact" ? index->compact() : index->optimize());
-    return {};
+    }
+    return options_.target_recall_ppm == 0 ? Status() : measure();
   }
-  return error(Code::kInvalidArgument, "unknown command " + shown(name) +
-                                           "; there are optimize, compact, repair, rebuild, "
-                                           "integrity-check, sync, build, save, and settings");
+  return error(Code::kInvalidArgument,
+               "unknown command " + shown(name) +
+                   "; there are optimize, compact, repair, rebuild, "
+                   "integrity-check, sync, build, expire, measure, save, and settings");
 }
 
 // 'build' goes on with what CREATE left, k rows of it where k is given.
@@ -106,8 +114,11 @@ Status Table::change_setting(std::string_view name, const std::string& value) {
   NEARLITE_TRY(indexes_.front()->store().put_config(
       "setting." + canonical, std::as_bytes(std::span(text.data(), text.size()))));
   settings_changed_ = true;
+  if (canonical == "ef_search" && options_.target_recall_ppm != 0) {
+    return change_setting("target_recall", "0");  // who says how wide has no target
+  }
   apply_settings();
-  return {};
+  return canonical == "target_recall" && options_.target_recall_ppm != 0 ? measure() : Status();
 }
 
 namespace {
@@ -135,6 +146,7 @@ nlohmann::ordered_json search_report(const SearchReport& report) {
   nlohmann::ordered_json one;
   one["path"] = std::string(nearlite::name_of(report.path));
   one["compared"] = report.compared_count;
+  if (report.path == SearchPath::kComplete) one["why"] = "a page may not miss a row";
   if (!report.match_count) return one;
   one["matching"] = *report.match_count;
   one["nodes"] = report.node_count;
@@ -149,6 +161,7 @@ nlohmann::ordered_json search_report(const SearchReport& report) {
       why = again ? "too few of what is near match"
                   : "too many match to compare all, too few to drop the rest";
       break;
+    case SearchPath::kComplete: why = "a page may not miss a row"; break;
     case SearchPath::kGraphDropping: why = "most match"; break;
     case SearchPath::kExact: why = "asked for, or the graph did not have enough of them"; break;
     case SearchPath::kExactOldSnapshot: why = "the snapshot is older than what is in memory"; break;
@@ -165,6 +178,10 @@ Result<std::string> Table::stats_json() {
   nlohmann::ordered_json all;
   all["table"] = name_;
   if (content_ != nullptr) NEARLITE_TRY(add_content_stats(*content_, all));
+  if (!options_.expires_at.empty()) {
+    NEARLITE_ASSIGN(const std::uint64_t expired, expired_count(unix_now()));
+    all["expires_at"] = {{"column", options_.expires_at}, {"expired", expired}};
+  }
   all["simd"] = std::string(name_of(active_simd_target()));
   all["indexes"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < indexes_.size(); ++i) {
@@ -180,6 +197,7 @@ Result<std::string> Table::stats_json() {
     one["m"] = options.m;
     one["ef_construction"] = options.ef_construction;
     one["ef_search"] = options.ef_search;
+    describe_recall(i, stats, one);
     one["live"] = stats.live_count;
     one["dead"] = stats.dead_count;
     one["seq"] = stats.seq;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "base/try.h"
@@ -25,6 +27,8 @@ struct NumberOption {
 // ef_construction: more than ten thousand candidates a node is an exact search in all but name.
 constexpr std::uint32_t kEfConstructionMax = 10'000;
 constexpr std::uint32_t kThresholdMax = 1'000'000;
+constexpr double kRecallMin = 0.5;
+constexpr double kRecallMax = 0.9999;
 constexpr std::uint32_t kPersistEveryMax = 1'000'000'000;
 
 constexpr std::array kNumbers{
@@ -36,7 +40,8 @@ constexpr std::array kNumbers{
                  kThresholdMax, true},
 };
 
-constexpr std::array<std::string_view, 3> kWords{"quantize", "persist", "path"};
+constexpr std::array<std::string_view, 5> kWords{"quantize", "persist", "path", "expires_at",
+                                                 "target_recall"};
 
 const NumberOption* find_number(std::string_view name) noexcept {
   const auto* found = std::find_if(kNumbers.begin(), kNumbers.end(),
@@ -87,6 +92,27 @@ Status set_quantize(std::string_view table, std::string_view value, TableOptions
   return Status();
 }
 
+Status set_recall(std::string_view table, std::string_view value, TableOptions& options) {
+  const char* end = value.data() + value.size();
+  double number = 0;
+  const auto [stop, error] = std::from_chars(value.data(), end, number);
+  const bool is_none = number == 0;
+  if (error != std::errc() || stop != end ||
+      !(is_none || (number >= kRecallMin && number <= kRecallMax))) {
+    return invalid(
+        table,
+        "target_recall must be 0 (none) or a number between 0.5 and 0.9999, got " + shown(value));
+  }
+  options.target_recall_ppm = static_cast<std::uint32_t>(std::lround(number * 1e6));
+  return Status();
+}
+
+std::string recall_text(std::uint32_t ppm) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.6f", ppm / 1e6);
+  return text;
+}
+
 Status set_path(std::string_view table, std::string_view value, TableOptions& options) {
   if (value.size() > kPathBytesMax) {
     return invalid(table, "path must be at most " + std::to_string(kPathBytesMax) +
@@ -120,6 +146,9 @@ std::string_view name_of(HiddenColumn column) noexcept {
     case HiddenColumn::kEfSearch: return "ef_search";
     case HiddenColumn::kExact: return "exact";
     case HiddenColumn::kFilter: return "filter";
+    case HiddenColumn::kAfterDistance: return "after_distance";
+    case HiddenColumn::kAfterRowid: return "after_rowid";
+    case HiddenColumn::kNow: return "now";
     case HiddenColumn::kTouched: return "touched_row";
     case HiddenColumn::kCommand: break;
   }
@@ -133,8 +162,10 @@ bool TableOptions::has_key() const noexcept {
 
 std::vector<HiddenColumn> hidden_columns(std::string_view table, const TableOptions& options) {
   std::vector<HiddenColumn> columns{HiddenColumn::kDistance, HiddenColumn::kK};
-  for (const HiddenColumn column : {HiddenColumn::kEfSearch, HiddenColumn::kExact,
-                                    HiddenColumn::kFilter, HiddenColumn::kCommand}) {
+  for (const HiddenColumn column :
+       {HiddenColumn::kEfSearch, HiddenColumn::kExact, HiddenColumn::kFilter,
+        HiddenColumn::kAfterDistance, HiddenColumn::kAfterRowid, HiddenColumn::kNow,
+        HiddenColumn::kCommand}) {
     const std::string_view name = column == HiddenColumn::kCommand ? table : name_of(column);
     const auto has_name = [&](const Column& other) {
       return equals_ignoring_case(other.name, name);
@@ -179,6 +210,11 @@ Status set_option(std::string_view table, std::string_view name, std::string_vie
   if (option == "persist") return set_persist(table, value, options);
   if (option == "quantize") return set_quantize(table, value, options);
   if (option == "path") return set_path(table, value, options);
+  if (option == "target_recall") return set_recall(table, value, options);
+  if (option == "expires_at") {
+    options.expires_at = value;
+    return Status();
+  }
   return Status(Code::kNotFound, invalid(table, "unknown option " + shown(name)).message());
 }
 
@@ -186,7 +222,8 @@ Status change_option(std::string_view table, std::string_view name, std::string_
                      TableOptions& options) {
   const std::string option = canonical_option(name);
   const NumberOption* number = find_number(option);
-  const bool is_changeable = option == "persist" || (number != nullptr && number->is_changeable);
+  const bool is_changeable = option == "persist" || option == "target_recall" ||
+                             (number != nullptr && number->is_changeable);
   if (!option.empty() && !is_changeable) {
     return invalid(table, option + " is fixed when the table is created");
   }
@@ -200,6 +237,8 @@ std::string option_text(const TableOptions& options, std::string_view name) {
   }
   if (option == "quantize") return options.quantize == Quantize::kInt8 ? "int8" : "none";
   if (option == "path") return options.path;
+  if (option == "target_recall") return recall_text(options.target_recall_ppm);
+  if (option == "expires_at") return options.expires_at;
   if (option == "persist") {
     switch (options.persist) {
       case Persist::kCommit: return "commit";

@@ -107,6 +107,9 @@ enum class HiddenColumn : std::uint8_t {
   kEfSearch,
   kExact,
   kFilter,
+  kAfterDistance,
+  kAfterRowid,
+  kNow,
   kCommand,  ///< called like the table
   kTouched,  ///< external content: the triggers write to it
 };
@@ -122,12 +125,14 @@ struct TableOptions {
   std::uint32_t ef_construction = 200;  ///< 1–10,000
   std::uint32_t ef_search = 200;        ///< 1–100,000; not given: as ef_construction
   Quantize quantize = Quantize::kInt8;
-  std::uint32_t tombstone_rebuild_pct = 30;       ///< 0–100; 100 = never
+  std::uint32_t target_recall_ppm = 0;       ///< millionths, 0 = none; decides ef_search where set
+  std::uint32_t tombstone_rebuild_pct = 30;  ///< 0–100; 100 = never
   std::uint32_t parallel_insert_threshold = 256;  ///< 1–1,000,000 rows
   Persist persist = Persist::kCommit;
   std::uint64_t exact_up_to = 0;    ///< rows; so small a table is compared whole
   std::uint32_t persist_every = 0;  ///< commits; kEvery only
   std::string path;                 ///< of the side file; empty = none
+  std::string expires_at;           ///< an integer metadata column; empty = rows do not end
 
   /// Is a row known by a text key, and not by its rowid?
   [[nodiscard]] bool has_key() const noexcept;
@@ -150,8 +155,8 @@ Status set_option(std::string_view table, std::string_view name, std::string_vie
                   TableOptions& options);
 
 /// The same for options that may change after creation: ef_construction (ef), ef_search,
-/// tombstone_rebuild_pct, parallel_insert_threshold, persist. Other known options fail with
-/// kInvalidArgument.
+/// target_recall, tombstone_rebuild_pct, parallel_insert_threshold, persist. Other known options
+/// fail with kInvalidArgument.
 Status change_option(std::string_view table, std::string_view name, std::string_view value,
                      TableOptions& options);
 

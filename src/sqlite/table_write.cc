@@ -184,7 +184,7 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
       return bare_code(SQLITE_MISMATCH);
     }
     rowid_out = sqlite3_value_int64(rowid);
-    NEARLITE_ASSIGN(const bool exists, row_exists(rowid_out));
+    NEARLITE_ASSIGN(const bool exists, is_taken(rowid_out));
     if (exists) {
       if (!replace) return Written::kConflict;
       NEARLITE_TRY(erase(rowid_out));
@@ -313,7 +313,7 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
   if (old_ids.empty())
     return error(Code::kInternal, "row " + std::to_string(old_rowid) + " is gone");
   if (new_rowid != old_rowid) {
-    NEARLITE_ASSIGN(const bool exists, row_exists(new_rowid));
+    NEARLITE_ASSIGN(const bool exists, is_taken(new_rowid));
     if (exists && !replace) return Written::kConflict;
     if (exists) NEARLITE_TRY(erase(new_rowid));
     NEARLITE_TRY(move_vectors(old_ids, row));

@@ -50,6 +50,23 @@ class Report(unittest.TestCase):
     def section(self, text, title):
         return text.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
 
+    def test_searches_with_a_condition(self):
+        lines = [{"case": "filtered", "engine": "nearlite", "ef": 64, "share": share, "round": turn,
+                  "qps": qps * (turn + 1), "cpu_qps": 1, "data": DATA, "n": 100_000, "dim": 384,
+                  "last_search": {"path": path, "compared": 1234}}
+                 | ({"recall": 0.97} if turn == 0 else {})
+                 for share, qps, path in ((1, 900, "graph"), (0.01, 300, "all that match"))
+                 for turn in range(3)]
+        text = self.report(curve("nearlite", 5) + lines)
+        section = self.section(text, "Searches with a condition")
+        self.assertIn("| 1 % | 600 | 3.00 × | 0.9700 | all that match | 1,234 |", section)
+        self.assertIn("| all, no condition | 1,800 | 1.00 × | 0.9700 | graph | 1,234 |", section)
+        self.assertIn("Medians of 3 rounds", section)
+        plot = self.folder / "benchmarks" / f"filtered-{DATA}.svg"
+        drawn = ElementTree.fromstring(plot.read_text())
+        self.assertEqual(len([one for one in drawn.iter() if one.tag.endswith("circle")]), 1)
+        self.assertNotIn("with a condition", self.report(curve("nearlite", 5)))
+
     def test_a_ratio_at_equal_recall_and_its_verdict(self):
         text = self.report(curve("nearlite", 5) + curve("hnswlib", 1))
         self.assertIn(f"| search, {DATA}, recall 0.98 | hnswlib | 4 × | 5.5 × | **5.00**", text)

@@ -73,6 +73,21 @@ class OriginalToolTest(ProviderCase):
         self.assertIn("all-minilm:latest", out)
 
 
+class LengthTest(ProviderCase):
+    """A model whose vectors have another length from one request to the next: nothing else would
+    notice when no table says how long they must be."""
+
+    def test_a_length_that_changes(self):
+        self.server.embed = lambda text: [1.0] * (self.DIM + ("longer" in text))
+        for text in ("one\ntwo\nlonger\nfour\n", "one\nlonger\n", "longer\none\n"):
+            for batch in (1, 2, 4):
+                with self.subTest(text=text, batch=batch):
+                    self.fails(1, "embed", *self.ollama, "--embed-batch", batch, stdin=text,
+                               names=["dimensions", str(self.DIM), str(self.DIM + 1)])
+        self.assertEqual(len(self.output("embed", *self.ollama, "--embed-batch", 1,
+                                         stdin="one\ntwo\n").splitlines()), 2)  # fmt: skip
+
+
 class ProtocolTest(ProviderCase):
     def test_ollama_request(self):
         self.output("add", "a text", *self.ollama)

@@ -123,6 +123,13 @@ class ConsumerTest(unittest.TestCase):
         (cls.folder / "main.c").write_text(C_PROGRAM)
         (cls.folder / "CMakeLists.txt").write_text(CMAKE)
 
+    def test_both_extensions_are_there(self):
+        loaded = sqlite3.connect(":memory:")
+        loaded.enable_load_extension(True)
+        for name, function in (("nearlite", "nearlite_version()"), ("vec0", "vec_version()")):
+            loaded.load_extension(str(self.library / name))
+            self.assertIn(VERSION, loaded.execute(f"SELECT {function}").fetchone()[0])
+
     def test_find_package(self):
         build = self.folder / "build"
         run("cmake", "-S", str(self.folder), "-B", str(build), "-G", "Ninja",

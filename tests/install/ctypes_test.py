@@ -24,7 +24,8 @@ class Options(c.Structure):
 
 
 class SearchOptions(c.Structure):
-    _fields_ = [("ef_search", c.c_int32), ("exact", c.c_int32), ("filter", c.c_char_p)]
+    _fields_ = [("ef_search", c.c_int32), ("exact", c.c_int32), ("filter", c.c_char_p),
+                ("parameters", c.POINTER(c.c_char_p)), ("parameter_count", c.c_int32)]  # fmt: skip
 
 
 class Hit(c.Structure):
@@ -127,6 +128,13 @@ class CTypesTest(unittest.TestCase):
             self.store, b"UPDATE vectors SET lang = 'en' WHERE rowid > 1"))  # fmt: skip
         english = SearchOptions(0, 0, b"lang = 'en'")
         self.assertEqual(self.search(floats(0, 0), 1, english), [(2, 5.0)])
+        values = (c.c_char_p * 2)(b"en", b"2")
+        given = SearchOptions(0, 0, b"lang = ?1 AND rowid > ?2", values, 2)
+        self.assertEqual(self.search(floats(0, 0), 1, given), [(3, 10.0)])
+        values[0] = b"en' OR '1' = '1"
+        self.assertEqual(self.search(floats(0, 0), 1, given), [])
+        values[0] = None
+        self.assertEqual(self.search(floats(0, 0), 1, given), [])
         hits, found = (Hit * 1)(), c.c_size_t()
         self.ok(LIB.nearlite_store_search_range(
             self.store, floats(0, 0), 7.0, None, hits, 1, c.byref(found)))  # fmt: skip

@@ -187,6 +187,39 @@ TEST_F(IndexTest, EveryElementTypeIsReadBack) {
   EXPECT_EQ(bytes.insert(2, Floats{0.5F, 0, 0, 0, 0, 0, 0, 0}).code(), Code::kInvalidArgument);
 }
 
+TEST_F(IndexTest, PagesHoldEveryRowOnce) {
+  fill(60);
+  ASSERT_TRUE(index.upsert(Ids{61, 62, 63}, Floats{0, 5, 0, 5, 0, 5}).ok());  // equally far
+  SearchOptions options;
+  const std::vector<Hit> all = take(index.search(Floats{0, 0}, 100, options));
+  ASSERT_EQ(all.size(), 63U);
+  options.after = Hit{INT64_MIN, -std::numeric_limits<double>::infinity()};
+  std::vector<Hit> pages;
+  for (int page = 0; page < 100; ++page) {
+    const std::vector<Hit> hits = take(index.search(Floats{0, 0}, 2, options));
+    if (hits.empty()) break;
+    pages.insert(pages.end(), hits.begin(), hits.end());
+    options.after = hits.back();
+  }
+  EXPECT_EQ(pages, all);
+  options.filter = "lang = ?1";
+  options.parameters = {std::string("en")};
+  options.after = all[3];
+  for (const Hit& hit : take(index.search(Floats{0, 0}, 3, options)))
+    EXPECT_GT(hit.distance, all[3].distance);
+}
+
+TEST_F(IndexTest, StatsTellOfRecall) {
+  fill(60);
+  EXPECT_EQ(take(index.stats()).target_recall, 0);
+  ASSERT_TRUE(db.execute("INSERT INTO docs(docs, k) VALUES ('target_recall', 0.9)").ok());
+  const IndexStats stats = take(index.stats());
+  EXPECT_EQ(stats.target_recall, 0.9);
+  EXPECT_GE(stats.measured_recall, 0.9);
+  EXPECT_EQ(stats.ef_search, 16);
+  EXPECT_EQ(stats.recall_warning, "");
+}
+
 TEST_F(IndexTest, FiltersByAnyExpressionAndKeepsItsCount) {
   fill(60);
   SearchOptions options;

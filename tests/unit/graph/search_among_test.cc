@@ -66,12 +66,14 @@ class SearchAmong : public testing::Test {
   SearchContext context_;
 };
 
+// Two links lead from one of sixty to one or two others: there src/index/search_filtered.cc does
+// not walk but compares all (tests/recall/filter_test.cc), so that little is promised here.
 TEST_F(SearchAmong, FindsMembersOnlyAndTheNearest) {
   for (const unsigned step : {1U, 2U, 5U, 20U, 60U}) {
     std::vector<NodeId> ids;
     for (NodeId id = step; id <= kCount; id += step) ids.push_back(id);
     choose(ids);
-    EXPECT_GE(recall(30), step > 30 ? 0.85 : 0.95) << "one of " << step;
+    EXPECT_GE(recall(30), step > 30 ? 0.9 : 0.95) << "one of " << step;
   }
 }
 
