@@ -14,8 +14,9 @@ namespace nearlite::sqlite {
 namespace {
 
 /// What is visible of a search. The letters of `columns` say what each column is, in order: r
-/// rowid, d distance, and the arguments q query, k, i index, e ef_search, f filter, p after_distance,
-/// a after_rowid, t now. The hidden ones are the parameters of the table-valued function, in their order.
+/// rowid, d distance, and the arguments q query, k, i index, e ef_search, f filter, p
+/// after_distance, a after_rowid, t now. The hidden ones are the parameters of the table-valued
+/// function, in their order.
 struct Shape {
   const char* declaration;
   const char* columns;
@@ -108,8 +109,7 @@ int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
     const auto* order = info->aOrderBy;
     const auto is_column = [&](int place, char kind) {
       const int column = order[place].iColumn;
-      return order[place].desc == 0 &&
-             (column < 0 ? kind == 'r' : shape.columns[column] == kind);
+      return order[place].desc == 0 && (column < 0 ? kind == 'r' : shape.columns[column] == kind);
     };
     if ((info->nOrderBy == 1 && is_column(0, 'd')) ||
         (info->nOrderBy == 2 && is_column(0, 'd') && is_column(1, 'r'))) {

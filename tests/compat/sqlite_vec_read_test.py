@@ -107,6 +107,17 @@ class AsItStands(Case):
         found = db.run("SELECT q.rowid, l2.rowid FROM q JOIN l2 ON l2.e MATCH q.v AND k = 1")
         self.assertEqual([row[1] for row in found], [rows[3][0], rows[8][0]])
 
+    def test_pages(self):
+        db = self.vec0(self.unpack("v0.1.6"))
+        query = bytes.fromhex(expected("v0.1.6")["l2"]["rows"][3][2]["blob"])
+        all_of_it = db.run("SELECT rowid, distance FROM l2 WHERE e MATCH ? AND k = 99", query)
+        sql = """SELECT rowid, distance FROM l2 WHERE e MATCH ? AND k = 4
+                 AND after_distance = ? AND after_rowid = ? AND now = 0"""
+        found = []
+        while page := db.run(sql, query, *(reversed(found[-1]) if found else (None, None))):
+            found += page
+        self.assertEqual(found, all_of_it)
+
     def test_wrong_queries(self):
         db = self.vec0(self.unpack("v0.1.9"))
         for sql in (
