@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/handles.h"
+#include "sqlite/legacy_layout.h"
 #include "sqlite/read_scope.h"
 #include "sqlite/table.h"
 
@@ -28,13 +29,17 @@ void Connection::remove(const Table& table) noexcept {
   if (found != tables_.end()) tables_.erase(found);
 }
 
+// The pragma, not the table of that name: it needs no schema, which may be locked or encrypted yet.
 bool has_module(sqlite3* db, std::string_view name) {
-  auto asked =
-      Statement::prepare(db, "SELECT 1 FROM pragma_module_list WHERE name = ?1", "modules", 0);
+  auto asked = Statement::prepare(db, "PRAGMA module_list", "modules", 0);
   if (!asked.ok()) return true;
   StatementUse use = asked->use();
-  const auto row = use.bind_text(1, name).step();
-  return !row.ok() || *row;
+  for (bool is_told = false;; is_told = true) {
+    const auto row = use.step();
+    if (!row.ok()) return true;
+    if (!*row) return !is_told;  // SQLite without this pragma does not tell
+    if (equals_ignoring_case(use.column_text(0), name)) return true;
+  }
 }
 
 Status Connection::register_guard() {
@@ -84,6 +89,13 @@ Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
       "SELECT 1 FROM " + quote_identifier(name.schema) + "." + quote_identifier(name.table);
   NEARLITE_TRY(Statement::prepare(db_, sql, name.table, 0).status());
   if (auto table = lookup()) return table;
+  const auto is_legacy = has_legacy_tables(db_, name.schema, name.table);
+  if (is_legacy.ok() && *is_legacy) {
+    const std::string quoted = quote_identifier(name.table);
+    return Status(Code::kNotFound, "nearlite: " + name.table + " is as sqlite-vec made it; after " +
+                                       "INSERT INTO " + quoted + "(" + quoted +
+                                       ") VALUES('upgrade') it is an index of ours");
+  }
   return Status(Code::kNotFound, "nearlite: " + name.table + " is no table of ours here");
 }
 

@@ -80,6 +80,8 @@ Status register_vec0_module(Connection& connection, std::shared_ptr<Connection> 
 [[nodiscard]] bool has_module(sqlite3* db, std::string_view name);
 Status register_knn_module(Connection& connection, const std::string& module_name,
                            const std::string& table_name);
+/// libSQL's vector_top_k, where no module of that name is known yet.
+Status register_top_k_module(Connection& connection);
 Status register_index_functions(Connection& connection);
 Status register_nearest_module(Connection& connection);
 

@@ -1,16 +1,12 @@
 #include "sqlite/cursor.h"
 
-#include <cmath>
-
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/expiry.h"
+#include "sqlite/place.h"
+#include "sqlite/vec0_value.h"
 
 namespace nearlite::sqlite {
-
-namespace {
-constexpr sqlite3_int64 kVec0KMax = 4096;
-}  // namespace
 
 // Columns of both statements: rowid, the node of each vector column, then the other columns in
 // order.
@@ -25,22 +21,6 @@ std::string Cursor::select_list() const {
   }
   return list;
 }
-
-namespace {
-
-// Rows nearer than a bound do not count. SQLite compares again, and a row value's first part comes
-// as >=, so that this errs to the near side. Nothing for what is no number.
-std::optional<Place> lower_bound(const PlanTerm& term, sqlite3_value* value) {
-  const int type = sqlite3_value_numeric_type(value);
-  if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) return std::nullopt;
-  const double bound = sqlite3_value_double(value);
-  // Larger whole numbers are rounded.
-  const bool is_precise = type == SQLITE_FLOAT || std::fabs(bound) < 9e15;
-  const bool is_excluded = term.op == SQLITE_INDEX_CONSTRAINT_GT && is_precise;
-  return Place{is_excluded ? bound : std::nextafter(bound, -INFINITY), INT64_MAX};
-}
-
-}  // namespace
 
 Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> values) {
   scan_use_.reset();
@@ -72,13 +52,7 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
         offset = std::max<std::int64_t>(0, sqlite3_value_int64(values[i]));
         arguments.has_offset = true;
         break;
-      case 'b': {
-        const auto bound = lower_bound(term, values[i]);
-        if (bound &&
-            (!arguments.from || is_beyond({bound->distance, bound->rowid}, *arguments.from)))
-          arguments.from = bound;
-        break;
-      }
+      case 'b': go_to(arguments.from, lower_bound(term, values[i])); break;
       case 'p': arguments.after_distance = values[i]; break;
       case 'q': arguments.after_rowid = values[i]; break;
       case 't': arguments.now = values[i]; break;
@@ -101,22 +75,12 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   return stream_.open(table_, vector_index, query, std::move(arguments));
 }
 
-// sqlite-vec takes whatever SQLite makes a whole number of, up to its limit.
 Status Cursor::take_k(sqlite3_value* value, SearchStream::Arguments& arguments) const {
   if (table_->options().front == Front::kHnsw) {
     arguments.k = value;
     return {};
   }
-  const sqlite3_int64 k = sqlite3_value_int64(value);
-  if (k < 0) {
-    return {Code::kInvalidArgument, "k value in knn queries must be greater than or equal to 0."};
-  }
-  if (k > kVec0KMax) {
-    return {Code::kInvalidArgument, "k value in knn query too large, provided " +
-                                        std::to_string(k) + " and the limit is " +
-                                        std::to_string(kVec0KMax)};
-  }
-  arguments.count = static_cast<std::size_t>(k);
+  NEARLITE_ASSIGN(arguments.count, read_vec0_k(value));
   return {};
 }
 

@@ -8,15 +8,31 @@
 
 namespace nearlite::sqlite {
 
-class Cursor {
+/// What SQLite asks of a cursor.
+class RowSource {
+ public:
+  RowSource() = default;
+  virtual ~RowSource() = default;
+  RowSource(const RowSource&) = delete;
+  RowSource& operator=(const RowSource&) = delete;
+
+  /// Begins anew: a plan of choose_plan() with its values, which live until it returns.
+  virtual Status filter(int plan, const char* terms, std::span<sqlite3_value*> values) = 0;
+  virtual Status next() = 0;
+  [[nodiscard]] virtual bool at_end() const noexcept = 0;
+  [[nodiscard]] virtual RowId rowid() const noexcept = 0;
+  virtual Status column(sqlite3_context* context, int column) = 0;
+};
+
+class Cursor final : public RowSource {
  public:
   explicit Cursor(std::shared_ptr<Table> table) : table_(std::move(table)) {}
 
-  Status filter(int plan, const char* terms, std::span<sqlite3_value*> values);
-  Status next();
-  [[nodiscard]] bool at_end() const noexcept;
-  [[nodiscard]] RowId rowid() const noexcept;
-  Status column(sqlite3_context* context, int column);
+  Status filter(int plan, const char* terms, std::span<sqlite3_value*> values) override;
+  Status next() override;
+  [[nodiscard]] bool at_end() const noexcept override;
+  [[nodiscard]] RowId rowid() const noexcept override;
+  Status column(sqlite3_context* context, int column) override;
 
  private:
   Status take_k(sqlite3_value* value, SearchStream::Arguments& arguments) const;

@@ -64,6 +64,8 @@ Status initialise(sqlite3* db) {
   NEARLITE_TRY(register_pgvector_functions(db));
   NEARLITE_TRY(register_translate(db));
   NEARLITE_TRY(connection->register_knn_function());
+  NEARLITE_TRY(register_libsql_functions(db));
+  NEARLITE_TRY(register_top_k_module(*connection));
   register_existing(*connection);
   return {};
 }

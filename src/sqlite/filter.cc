@@ -9,6 +9,40 @@
 
 namespace nearlite::sqlite {
 
+Status append_list(sqlite3_value* list, std::string& text) {
+  text += " IN (";
+  bool first = true;
+  sqlite3_value* item = nullptr;
+  int rc = sqlite3_vtab_in_first(list, &item);
+  for (; rc == SQLITE_OK && item != nullptr; rc = sqlite3_vtab_in_next(list, &item)) {
+    // The list's values live only until the next one is asked for: numbers and short texts are
+    // written out.
+    std::unique_ptr<char, void (*)(void*)> literal(nullptr, sqlite3_free);
+    switch (sqlite3_value_type(item)) {
+      case SQLITE_INTEGER: literal.reset(sqlite3_mprintf("%lld", sqlite3_value_int64(item))); break;
+      case SQLITE_FLOAT:
+        literal.reset(sqlite3_mprintf("%!.17g", sqlite3_value_double(item)));
+        break;
+      case SQLITE_TEXT: literal.reset(sqlite3_mprintf("%Q", sqlite3_value_text(item))); break;
+      case SQLITE_NULL: continue;  // matches nothing
+      default: {
+        const auto* bytes = static_cast<const unsigned char*>(sqlite3_value_blob(item));
+        std::string hex = "x'";
+        for (int i = 0; i < sqlite3_value_bytes(item); ++i) {
+          constexpr const char* kDigits = "0123456789abcdef";
+          hex += {kDigits[bytes[i] >> 4], kDigits[bytes[i] & 15]};
+        }
+        literal.reset(sqlite3_mprintf("%s'", hex.c_str()));
+      }
+    }
+    if (!literal) return bare_code(SQLITE_NOMEM);
+    text += (first ? "" : ", ") + std::string(literal.get());
+    first = false;
+  }
+  text += ")";
+  return rc == SQLITE_OK || rc == SQLITE_DONE ? Status() : bare_code(rc);
+}
+
 Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
   const std::string column =
       term.column < 0
@@ -33,29 +67,38 @@ Status Filter::add(const PlanTerm& term, sqlite3_value* value) {
     text_ += " ?" + std::to_string(values_.size());
     return {};
   }
-  return add_list(value);
+  return append_list(value, text_);
 }
 
-Status Filter::add_text(sqlite3_value* value) {
+Result<std::optional<GivenCondition>> read_condition(const std::string& table,
+                                                     const TableOptions& options,
+                                                     sqlite3_value* value) {
   const int type = sqlite3_value_type(value);
-  if (type == SQLITE_NULL) return {};
+  if (type == SQLITE_NULL) return std::optional<GivenCondition>();
   const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(value));
   if (data == nullptr) return bare_code(SQLITE_NOMEM);
   const std::string_view text(data, static_cast<std::size_t>(sqlite3_value_bytes(value)));
   std::vector<std::string> names;
-  for (const Column& column : table_.options().columns) {
+  for (const Column& column : options.columns) {
     if (column.is_stored()) names.push_back(column.stored_name());
   }
   const auto checked = check_filter_text(text, names);
   if (type != SQLITE_TEXT || !checked.ok()) {
-    return {Code::kInvalidArgument, "nearlite: " + table_.name() + ": " +
-                                        (checked.ok() ? "filter: expected text, got " + shown(text)
-                                                      : checked.status().message())};
+    return Status(Code::kInvalidArgument,
+                  "nearlite: " + table + ": " +
+                      (checked.ok() ? "filter: expected text, got " + shown(text)
+                                    : checked.status().message()));
   }
-  has_pattern_ = has_pattern_ || checked->has_pattern;
-  is_fixed_ = is_fixed_ && checked->is_fixed;
+  return std::optional(GivenCondition{text, *checked});
+}
+
+Status Filter::add_text(sqlite3_value* value) {
+  NEARLITE_ASSIGN(const auto given, read_condition(table_.name(), table_.options(), value));
+  if (!given) return {};
+  has_pattern_ = has_pattern_ || given->checked.has_pattern;
+  is_fixed_ = is_fixed_ && given->checked.is_fixed;
   // A comment at its end must not reach our bracket.
-  text_ += " AND (" + std::string(text) + "\n)";
+  text_ += " AND (" + std::string(given->text) + "\n)";
   return {};
 }
 
@@ -64,40 +107,6 @@ void Filter::drop_expired(std::int64_t now) {
   if (name.empty()) return;
   const std::string column = quote_identifier(name);
   text_ += " AND (" + column + " IS NULL OR " + column + " > " + std::to_string(now) + ")";
-}
-
-Status Filter::add_list(sqlite3_value* value) {
-  text_ += " IN (";
-  bool first = true;
-  sqlite3_value* item = nullptr;
-  int rc = sqlite3_vtab_in_first(value, &item);
-  for (; rc == SQLITE_OK && item != nullptr; rc = sqlite3_vtab_in_next(value, &item)) {
-    // The list's values live only until the next one is asked for: numbers and short texts are
-    // written out.
-    std::unique_ptr<char, void (*)(void*)> literal(nullptr, sqlite3_free);
-    switch (sqlite3_value_type(item)) {
-      case SQLITE_INTEGER: literal.reset(sqlite3_mprintf("%lld", sqlite3_value_int64(item))); break;
-      case SQLITE_FLOAT:
-        literal.reset(sqlite3_mprintf("%!.17g", sqlite3_value_double(item)));
-        break;
-      case SQLITE_TEXT: literal.reset(sqlite3_mprintf("%Q", sqlite3_value_text(item))); break;
-      case SQLITE_NULL: continue;  // matches nothing
-      default: {
-        const auto* bytes = static_cast<const unsigned char*>(sqlite3_value_blob(item));
-        std::string hex = "x'";
-        for (int i = 0; i < sqlite3_value_bytes(item); ++i) {
-          constexpr const char* kDigits = "0123456789abcdef";
-          hex += {kDigits[bytes[i] >> 4], kDigits[bytes[i] & 15]};
-        }
-        literal.reset(sqlite3_mprintf("%s'", hex.c_str()));
-      }
-    }
-    if (!literal) return bare_code(SQLITE_NOMEM);
-    text_ += (first ? "" : ", ") + std::string(literal.get());
-    first = false;
-  }
-  text_ += ")";
-  return rc == SQLITE_OK || rc == SQLITE_DONE ? Status() : bare_code(rc);
 }
 
 void Filter::bind(StatementUse& use) const {

@@ -3,16 +3,32 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sqlite/filter_text.h"
 #include "sqlite/handles.h"
 #include "sqlite/plan.h"
 #include "sqlite/search_stream.h"
 #include "sqlite/table.h"
 
 namespace nearlite::sqlite {
+
+/// Writes the values of an IN list (sqlite3_vtab_in) behind `text`: " IN (1, 'a')".
+Status append_list(sqlite3_value* list, std::string& text);
+
+/// The condition that a user gave as text, checked; nullopt for NULL. The text lives as long as
+/// `value` does.
+struct GivenCondition {
+  std::string_view text;
+  FilterText checked;
+};
+Result<std::optional<GivenCondition>> read_condition(const std::string& table,
+                                                     const TableOptions& options,
+                                                     sqlite3_value* value);
 
 /// A WHERE clause in the making: text and the values to bind, in order.
 class Filter {
@@ -39,7 +55,6 @@ class Filter {
 
  private:
   class NodePredicate;
-  Status add_list(sqlite3_value* list);
   Result<std::string> key() const;
 
   Table& table_;

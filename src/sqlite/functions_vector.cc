@@ -14,6 +14,7 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/handles.h"
 #include "sqlite/vector_argument.h"
 #include "vector/distance.h"
 #include "vector/parse.h"
@@ -292,17 +293,43 @@ constexpr std::array kFunctions{
     Function{"nearlite_version", 0, c_callback<&nearlite_version>()},
 };
 
+/// libSQL's names. They are common words, and libSQL has them built in.
+constexpr std::array kAliases{
+    Function{"vector", 1, kMake, Metric::kCosine, ElementType::kFloat32},
+    Function{"vector32", 1, kMake, Metric::kCosine, ElementType::kFloat32},
+    Function{"vector_distance_cos", 2, kDistance, Metric::kCosine},
+    Function{"vector_distance_l2", 2, kDistance, Metric::kL2},
+    Function{"vector_extract", 1, c_callback<&vec_to_json>()},
+};
+
+Status register_function(sqlite3* db, const Function& function) {
+  constexpr int kFlags =
+      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS | SQLITE_SUBTYPE | kResultSubtype;
+  // The user data is read only: the tables above are constant.
+  const int rc = sqlite3_create_function_v2(db, function.name, function.argument_count, kFlags,
+                                            const_cast<Function*>(&function), function.call,
+                                            nullptr, nullptr, nullptr);
+  return rc == SQLITE_OK ? Status() : from_sqlite(db, rc, function.name);
+}
+
+/// Whether no function has this name, with any number of arguments.
+bool is_free(sqlite3* db, const char* name) {
+  const auto probe =
+      Statement::prepare(db, std::string("SELECT ") + name + "(1, 2, 3, 4, 5)", "", 0);
+  const std::string complaint = std::string("no such function: ") + name;
+  return !probe.ok() && probe.status().message().find(complaint) != std::string::npos;
+}
+
 }  // namespace
 
 Status register_vector_functions(sqlite3* db) {
-  constexpr int kFlags =
-      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS | SQLITE_SUBTYPE | kResultSubtype;
-  for (const Function& function : kFunctions) {
-    // The user data is read only: the table above is constant.
-    const int rc = sqlite3_create_function_v2(db, function.name, function.argument_count, kFlags,
-                                              const_cast<Function*>(&function), function.call,
-                                              nullptr, nullptr, nullptr);
-    if (rc != SQLITE_OK) return from_sqlite(db, rc, function.name);
+  for (const Function& function : kFunctions) NEARLITE_TRY(register_function(db, function));
+  return Status();
+}
+
+Status register_libsql_functions(sqlite3* db) {
+  for (const Function& function : kAliases) {
+    if (is_free(db, function.name)) NEARLITE_TRY(register_function(db, function));
   }
   return Status();
 }

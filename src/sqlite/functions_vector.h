@@ -11,4 +11,8 @@ namespace nearlite::sqlite {
 
 Status register_vector_functions(sqlite3* db);
 
+/// libSQL's names for some of them, each only where no function of that name is known yet: vector,
+/// vector32, vector_distance_cos, vector_distance_l2, vector_extract.
+Status register_libsql_functions(sqlite3* db);
+
 }  // namespace nearlite::sqlite

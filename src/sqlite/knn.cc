@@ -1,5 +1,5 @@
-// vss_knn(query, k, index, ef_search) and <index>_knn(query, k): eponymous tables of (rowid,
-// distance).
+// vss_knn(query, k, index, ef_search, filter) and <index>_knn(query, k): eponymous tables of
+// (rowid, distance); and libSQL's vector_top_k(index, query, k).
 #include <memory>
 
 #include "base/try.h"
@@ -13,26 +13,32 @@ namespace nearlite::sqlite {
 
 namespace {
 
-// Columns: rowid, distance, then the hidden arguments in the order of the function's parameters.
-enum KnnColumn : int {
-  kRowidColumn,
-  kDistanceColumn,
-  kQueryArgument,
-  kKArgument,
-  kIndexArgument,
-  kEfArgument,
-  kFilterArgument,
-  kAfterDistanceArgument,
-  kAfterRowidArgument,
-  kNowArgument
+/// What is visible of a search. The letters of `columns` say what each column is, in order: r
+/// rowid, d distance, and the arguments q query, k, i index, e ef_search, f filter, p
+/// after_distance, a after_rowid, t now. The hidden ones are the parameters of the table-valued
+/// function, in their order.
+struct Shape {
+  const char* declaration;
+  const char* columns;
+  const char* needed;  ///< arguments without which there is no search
+  const char* usage;
 };
-constexpr const char* kDeclaration =
+
+constexpr Shape kKnn{
     "CREATE TABLE x(rowid INTEGER, distance REAL, query HIDDEN, k HIDDEN, \"index\" HIDDEN, "
-    "ef_search HIDDEN, filter HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, now HIDDEN)";
+    "ef_search HIDDEN, filter HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, now HIDDEN)",
+    "rdqkiefpat", "q", "a query vector is needed: vss_knn(query, k)"};
+
+// One column is visible, as libSQL has it, so that `rowid IN vector_top_k(…)` works. The distance,
+// which libSQL has not, is there for those who name it.
+constexpr Shape kTopK{
+    "CREATE TABLE x(id INTEGER, \"index\" HIDDEN, query HIDDEN, k HIDDEN, distance REAL HIDDEN)",
+    "riqkd", "iqk", "needs three arguments: vector_top_k('index', query, k)"};
 
 struct KnnModule {
   Connection* connection;
-  std::string table_name;  // empty for vss_knn
+  std::string table_name;  // empty where an argument names it
+  const Shape* shape;
 };
 
 struct KnnVtab : sqlite3_vtab {
@@ -47,11 +53,12 @@ struct KnnCursor : sqlite3_vtab_cursor {
 int x_connect(sqlite3* db, void* user, int /*argc*/, const char* const* /*argv*/,
               sqlite3_vtab** out, char** error) noexcept {
   return guard(error, [&]() -> Status {
-    if (const int rc = sqlite3_declare_vtab(db, kDeclaration); rc != SQLITE_OK)
+    const auto* module = static_cast<const KnnModule*>(user);
+    if (const int rc = sqlite3_declare_vtab(db, module->shape->declaration); rc != SQLITE_OK)
       return from_sqlite(db, rc, "knn");
     sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
     auto vtab = std::make_unique<KnnVtab>();
-    vtab->module = static_cast<const KnnModule*>(user);
+    vtab->module = module;
     *out = vtab.release();
     return {};
   });
@@ -62,38 +69,36 @@ int x_disconnect(sqlite3_vtab* vtab) noexcept {
   return SQLITE_OK;
 }
 
+/// The letter of an argument that an `=` gives, of a hint, or 0.
+char kind_of(const Shape& shape, const sqlite3_index_info::sqlite3_index_constraint& constraint) {
+  if (constraint.op == SQLITE_INDEX_CONSTRAINT_LIMIT) return 'l';
+  if (constraint.op == SQLITE_INDEX_CONSTRAINT_OFFSET) return 'o';
+  if (constraint.op != SQLITE_INDEX_CONSTRAINT_EQ || constraint.iColumn < 0) return 0;
+  const char column = shape.columns[constraint.iColumn];
+  return column == 'r' || column == 'd' ? '\0' : column;
+}
+
 // idxStr names the argument of each value; l and o are hints (SQLite applies them too).
 int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
-  constexpr const char* kKinds = "qkiefpat";  // in the order of KnnColumn
   return guard([&]() -> int {
+    const Shape& shape = *static_cast<KnnVtab*>(vtab)->module->shape;
     std::string text;
-    bool has_query = false;
     for (int i = 0; i < info->nConstraint; ++i) {
       const auto& constraint = info->aConstraint[i];
-      char kind = 0;
-      if (constraint.op == SQLITE_INDEX_CONSTRAINT_LIMIT) {
-        kind = 'l';
-      } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
-        kind = 'o';
-      } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ &&
-                 constraint.iColumn >= kQueryArgument) {
-        kind = kKinds[constraint.iColumn - kQueryArgument];
-      } else {
-        continue;
-      }
+      const char kind = kind_of(shape, constraint);
+      if (kind == 0) continue;
       const bool is_hint = kind == 'l' || kind == 'o';
       if (constraint.usable == 0) {
         if (is_hint) continue;
         return SQLITE_CONSTRAINT;  // the argument comes from a table further right
       }
-      has_query = has_query || kind == 'q';
       text += kind;
       info->aConstraintUsage[i].argvIndex = static_cast<int>(text.size());
       info->aConstraintUsage[i].omit = is_hint ? 0 : 1;
     }
-    if (!has_query) {
-      set_error(vtab, Status(Code::kInvalidArgument,
-                             "nearlite: a query vector is needed: vss_knn(query, k)"));
+    for (const char needed : std::string_view(shape.needed)) {
+      if (text.find(needed) != std::string::npos) continue;
+      set_error(vtab, Status(Code::kInvalidArgument, std::string("nearlite: ") + shape.usage));
       return SQLITE_ERROR;
     }
     info->idxStr = sqlite3_mprintf("%s", text.c_str());
@@ -102,10 +107,12 @@ int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
     info->estimatedCost = 100.0;
     info->estimatedRows = 10;
     const auto* order = info->aOrderBy;
-    const bool has_rowid =
-        info->nOrderBy == 2 && order[1].desc == 0 && order[1].iColumn <= kRowidColumn;
-    if ((info->nOrderBy == 1 || has_rowid) && order[0].desc == 0 &&
-        order[0].iColumn == kDistanceColumn) {
+    const auto is_column = [&](int place, char kind) {
+      const int column = order[place].iColumn;
+      return order[place].desc == 0 && (column < 0 ? kind == 'r' : shape.columns[column] == kind);
+    };
+    if ((info->nOrderBy == 1 && is_column(0, 'd')) ||
+        (info->nOrderBy == 2 && is_column(0, 'd') && is_column(1, 'r'))) {
       info->orderByConsumed = 1;
     }
     return SQLITE_OK;
@@ -189,8 +196,9 @@ int x_eof(sqlite3_vtab_cursor* cursor) noexcept {
 int x_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) noexcept {
   return guard(cursor->pVtab, [&]() -> Status {
     SearchStream& stream = static_cast<KnnCursor*>(cursor)->stream;
-    if (column == kRowidColumn) sqlite3_result_int64(context, stream.hit().rowid);
-    if (column == kDistanceColumn) {
+    const char kind = static_cast<KnnVtab*>(cursor->pVtab)->module->shape->columns[column];
+    if (kind == 'r') sqlite3_result_int64(context, stream.hit().rowid);
+    if (kind == 'd') {
       NEARLITE_ASSIGN(const double distance, stream.distance());
       sqlite3_result_double(context, distance);
     }
@@ -222,14 +230,28 @@ sqlite3_module make_module() {
 
 }  // namespace
 
-Status register_knn_module(Connection& connection, const std::string& module_name,
-                           const std::string& table_name) {
+namespace {
+
+Status register_module(Connection& connection, const std::string& module_name,
+                       const std::string& table_name, const Shape& shape) {
   static const sqlite3_module module = make_module();
-  auto user = std::make_unique<KnnModule>(KnnModule{&connection, table_name});
+  auto user = std::make_unique<KnnModule>(KnnModule{&connection, table_name, &shape});
   // On failure, too, SQLite calls the destructor of what it was given.
   const int rc = sqlite3_create_module_v2(connection.db(), module_name.c_str(), &module,
                                           user.release(), c_callback<&x_delete_module>());
   return rc == SQLITE_OK ? Status() : from_sqlite(connection.db(), rc, "module " + module_name);
+}
+
+}  // namespace
+
+Status register_knn_module(Connection& connection, const std::string& module_name,
+                           const std::string& table_name) {
+  return register_module(connection, module_name, table_name, kKnn);
+}
+
+Status register_top_k_module(Connection& connection) {
+  if (has_module(connection.db(), "vector_top_k")) return {};
+  return register_module(connection, "vector_top_k", "", kTopK);
 }
 
 }  // namespace nearlite::sqlite

@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/expiry.h"
+#include "sqlite/place.h"
 
 namespace nearlite::sqlite {
 
@@ -20,32 +21,6 @@ Status SearchStream::refuse(const char* what, sqlite3_value* value) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
   return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +
                                       shown(text == nullptr ? "" : text)};
-}
-
-// Where the page begins.
-Status SearchStream::read_place(const Arguments& arguments) {
-  const auto is_given = [](sqlite3_value* value) {
-    return value != nullptr && sqlite3_value_type(value) != SQLITE_NULL;
-  };
-  request_.after = arguments.from;
-  request_.complete = arguments.from || arguments.after_distance != nullptr;
-  if (!is_given(arguments.after_distance)) {
-    if (is_given(arguments.after_rowid))
-      return refuse("after_rowid: expected NULL without after_distance", arguments.after_rowid);
-    return {};
-  }
-  const int type = sqlite3_value_numeric_type(arguments.after_distance);
-  if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
-    return refuse("after_distance: expected a number", arguments.after_distance);
-  Place after{sqlite3_value_double(arguments.after_distance), INT64_MAX};
-  if (is_given(arguments.after_rowid)) {
-    if (sqlite3_value_numeric_type(arguments.after_rowid) != SQLITE_INTEGER)
-      return refuse("after_rowid: expected an integer", arguments.after_rowid);
-    after.rowid = sqlite3_value_int64(arguments.after_rowid);
-  }
-  if (!request_.after || is_beyond({after.distance, after.rowid}, *request_.after))
-    request_.after = after;
-  return {};
 }
 
 Status SearchStream::read_arguments(const Arguments& arguments) {
@@ -72,7 +47,12 @@ Status SearchStream::read_arguments(const Arguments& arguments) {
     request_.ef_search = static_cast<std::uint32_t>(ef);
   }
   if (arguments.exact != nullptr) request_.exact = sqlite3_value_int(arguments.exact) != 0;
-  return read_place(arguments);
+  request_.after = arguments.from;
+  request_.complete = arguments.from || arguments.after_distance != nullptr;
+  NEARLITE_ASSIGN(const auto place,
+                  read_place(table_->name(), arguments.after_distance, arguments.after_rowid));
+  go_to(request_.after, place);
+  return {};
 }
 
 Status SearchStream::open(std::shared_ptr<Table> table, std::size_t vector_index,

@@ -53,7 +53,6 @@ class SearchStream {
   Status fill();
   Result<std::size_t> plan_batch();
   Status read_arguments(const Arguments& arguments);
-  Status read_place(const Arguments& arguments);
   [[nodiscard]] Status refuse(const char* what, sqlite3_value* value) const;
   std::size_t plan_page();
 

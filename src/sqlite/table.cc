@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
+#include "sqlite/legacy_layout.h"
 #include "storage/side_file.h"
 
 namespace nearlite::sqlite {
@@ -419,6 +420,8 @@ Status Table::rename(const std::string& new_name) {
   for (std::size_t i = 0; i < stores_.size(); ++i) {
     NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name, blocks()));
   }
+  if (options_.front == Front::kVec0)
+    NEARLITE_TRY(rename_emptied(db_, schema_, name_, new_name, indexes_.front()->store()));
   NEARLITE_TRY(rename_config_table(db_, schema_, name_, new_name));
   NEARLITE_TRY(execute(
       db_, "ALTER TABLE " + rows_name() + " RENAME TO " + quote_identifier(new_name + "_rows"),
@@ -447,6 +450,8 @@ Status Table::destroy() {
     for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
       NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i), blocks()));
     }
+    if (options_.front == Front::kVec0 && broken_.ok())
+      NEARLITE_TRY(drop_emptied(db_, schema_, name_, indexes_.front()->store()));
     NEARLITE_TRY(drop_config_table(db_, schema_, name_));
     return execute(db_, "DROP TABLE IF EXISTS " + rows_name(), name_);
   };
@@ -537,61 +542,6 @@ bool Table::is_real() {
   if (!is_new_ && !was_dropped_ && former_names_.empty()) return true;
   const auto here = has_shadow_tables(name_);
   return here.ok() && *here;
-}
-
-Status Table::sync() {
-  bool writing = false;
-  for (auto& index : indexes_) writing = writing || index->is_writing();
-  const bool has_log = options_.content && options_.content->sync == ContentSync::kLog;
-  if (is_retired_ || (!writing && !is_new_ && !was_dropped_ && !has_log)) return {};
-  const sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(db_);
-  if (name_in_doubt_) NEARLITE_TRY(find_current_name());
-  NEARLITE_ASSIGN(const bool here, has_shadow_tables(name_));
-  is_gone_ = !here;
-  if (!here) {
-    // The creation was rolled back, or the table dropped (another one may have its name now): there
-    // is nothing to keep in step, and the other rows of the transaction must be able to commit.
-    return {};
-  }
-  Status status = apply_log();
-  if (status.ok()) status = measure_when_due();
-  for (auto& index : indexes_) {
-    if (!status.ok()) break;
-    status = index->sync();
-  }
-  sqlite3_set_last_insert_rowid(db_, last_rowid);
-  return status;
-}
-
-void Table::commit() noexcept {
-  for (auto& index : indexes_) is_gone_ ? index->rollback() : index->commit();
-  if (is_gone_) connection_.remove(*this);  // the caller holds it
-  is_retired_ = is_retired_ || is_gone_;
-  is_gone_ = was_dropped_ = false;
-  settings_changed_ = false;
-  is_new_ = false;
-  former_names_.clear();
-  name_in_doubt_ = false;
-}
-
-// A cursor that is still open keeps the sqlite3_vtab of a table that is not there any more, or has
-// its old name again: neither may be found by name.
-void Table::rollback() noexcept {
-  for (auto& index : indexes_) index->rollback();
-  if (content_ != nullptr) content_->forget();
-  settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
-  settings_changed_ = false;
-  is_retired_ = is_retired_ || is_new_;
-  if (is_new_) connection_.remove(*this);  // the caller holds it
-  is_gone_ = was_dropped_ = is_new_ = false;
-  name_in_doubt_ = !former_names_.empty();
-}
-
-void Table::rollback_to() noexcept {
-  for (auto& index : indexes_) index->rollback_to();
-  if (content_ != nullptr) content_->forget();
-  settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
-  name_in_doubt_ = name_in_doubt_ || !former_names_.empty();
 }
 
 }  // namespace nearlite::sqlite

@@ -46,6 +46,7 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
     return change_setting(name, value);
   }
   if (name == "sync") return apply_log();
+  if (name == "upgrade" && options_.front == Front::kVec0) return {};  // it is ours already
   if (name == "save") return save();
   if (name == "integrity-check") {
     NEARLITE_ASSIGN(const auto problems, check(kProblemsMax));

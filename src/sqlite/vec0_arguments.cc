@@ -44,12 +44,20 @@ std::optional<ValueType> find_type(const ArgumentToken& token) {
   return found == kTypes.end() ? std::nullopt : std::optional(found->type);
 }
 
-std::optional<ElementType> find_element(const ArgumentToken& token) {
-  for (const char* name : {"float", "float32", "f32"}) {
-    if (token.is_word(name)) return ElementType::kFloat32;
+// sqlite-vec looks no further than the name of the type goes: float16 is float to it.
+std::optional<ElementType> find_element(const ArgumentToken& token, bool is_made) {
+  struct NamedElement {
+    std::string_view name;
+    ElementType type;
+  };
+  constexpr std::array kElements{
+      NamedElement{"float32", ElementType::kFloat32}, NamedElement{"float", ElementType::kFloat32},
+      NamedElement{"f32", ElementType::kFloat32},     NamedElement{"int8", ElementType::kInt8},
+      NamedElement{"i8", ElementType::kInt8},         NamedElement{"bit", ElementType::kBit}};
+  const std::string word = to_lower(token.text);
+  for (const NamedElement& element : kElements) {
+    if (is_made ? word.starts_with(element.name) : token.is_word(element.name)) return element.type;
   }
-  if (token.is_word("int8") || token.is_word("i8")) return ElementType::kInt8;
-  if (token.is_word("bit")) return ElementType::kBit;
   return std::nullopt;
 }
 
@@ -64,7 +72,7 @@ bool read_number(std::string_view text, Number& number) {
 
 class Parser {
  public:
-  explicit Parser(std::string_view table) : table_(table) {}
+  Parser(std::string_view table, bool is_made) : table_(table), is_made_(is_made) {}
   Status parse_argument(std::string_view text);
   Result<TableOptions> finish();
 
@@ -82,6 +90,7 @@ class Parser {
   }
 
   std::string_view table_;
+  bool is_made_;
   std::string_view text_;  // the argument at hand
   TableOptions options_;
   std::optional<Column> key_;
@@ -119,7 +128,7 @@ Status Parser::parse_option(const Tokens& tokens) {
 }
 
 Status Parser::parse_vector(const Tokens& tokens) {
-  const std::optional<ElementType> element = find_element(tokens[1]);
+  const std::optional<ElementType> element = find_element(tokens[1], is_made_);
   if (!element) return not_parsed("vector column");
   VectorColumn column;
   column.name = tokens[0].text;
@@ -211,7 +220,8 @@ Status Parser::parse_method(const Tokens& tokens, std::size_t& at, VectorColumn&
 // A key, a partition key or a metadata column: a name, a type, and words.
 Status Parser::parse_scalar(const Tokens& tokens) {
   const auto ends_with = [&](std::string_view first, std::string_view second) {
-    return tokens.size() == 4 && tokens[2].is_word(first) && tokens[3].is_word(second);
+    const bool is_end = tokens.size() == 4 || (is_made_ && tokens.size() > 4);
+    return is_end && tokens[2].is_word(first) && tokens[3].is_word(second);
   };
   const std::optional<ValueType> type = find_type(tokens[1]);
   if (ends_with("primary", "key")) return parse_key(tokens);
@@ -229,7 +239,7 @@ Status Parser::parse_scalar(const Tokens& tokens) {
     column.is_indexed = true;
   } else if (ends_with("not", "null")) {
     column.is_required = true;
-  } else if (tokens.size() != 2) {
+  } else if (tokens.size() != 2 && !is_made_) {
     return not_parsed("table option");
   }
   return add(std::move(column));
@@ -326,8 +336,8 @@ Result<TableOptions> Parser::finish() {
 }  // namespace
 
 Result<TableOptions> parse_vec0_arguments(std::string_view table,
-                                          std::span<const char* const> arguments) {
-  Parser parser(table);
+                                          std::span<const char* const> arguments, bool is_made) {
+  Parser parser(table, is_made);
   for (const char* argument : arguments) NEARLITE_TRY(parser.parse_argument(argument));
   return parser.finish();
 }

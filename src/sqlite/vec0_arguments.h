@@ -29,8 +29,11 @@ inline constexpr std::uint32_t kVec0DimMax = 8192;
 inline constexpr std::uint64_t kVec0ExactUpTo = 1'024;
 
 /// Parses the arguments of table `table` (argv[3] and on). Columns are in the order of the virtual
-/// table: first the key (kRowid or kKey). Errors: kInvalidArgument, "vec0 constructor error: …".
+/// table: first the key (kRowid or kKey). `is_made`: the table is there already, maybe since
+/// sqlite-vec made it; what that passes over in silence is then no error. Errors: kInvalidArgument,
+/// "vec0 constructor error: …".
 Result<TableOptions> parse_vec0_arguments(std::string_view table,
-                                          std::span<const char* const> arguments);
+                                          std::span<const char* const> arguments,
+                                          bool is_made = false);
 
 }  // namespace nearlite::sqlite

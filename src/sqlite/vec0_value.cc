@@ -11,6 +11,8 @@
 namespace nearlite::sqlite {
 namespace {
 
+constexpr sqlite3_int64 kVec0KMax = 4096;
+
 Status phrase(std::string text) { return {Code::kInvalidArgument, std::move(text)}; }
 
 Status zero_length() { return phrase("zero-length vectors are not supported."); }
@@ -137,6 +139,16 @@ Status read_vec0_column(const VectorColumn& column, VectorUse use, sqlite3_value
   }
   out = std::move(vector.values);
   return {};
+}
+
+Result<std::size_t> read_vec0_k(sqlite3_value* value) {
+  const sqlite3_int64 k = sqlite3_value_int64(value);
+  if (k < 0) return phrase("k value in knn queries must be greater than or equal to 0.");
+  if (k > kVec0KMax) {
+    return phrase("k value in knn query too large, provided " + std::to_string(k) +
+                  " and the limit is " + std::to_string(kVec0KMax));
+  }
+  return static_cast<std::size_t>(k);
 }
 
 }  // namespace nearlite::sqlite

@@ -30,4 +30,7 @@ Status read_vec0_blob(sqlite3_value* value, ElementType type, std::vector<float>
 Status read_vec0_column(const VectorColumn& column, VectorUse use, sqlite3_value* value,
                         std::vector<float>& out);
 
+/// The k of a search. sqlite-vec takes whatever SQLite makes a whole number of, up to its limit.
+Result<std::size_t> read_vec0_k(sqlite3_value* value);
+
 }  // namespace nearlite::sqlite

@@ -9,6 +9,9 @@
 #include "sqlite/connection.h"
 #include "sqlite/cursor.h"
 #include "sqlite/arguments.h"
+#include "sqlite/legacy_cursor.h"
+#include "sqlite/legacy_layout.h"
+#include "sqlite/legacy_table.h"
 #include "sqlite/plan.h"
 #include "sqlite/shadow_tables.h"
 #include "sqlite/table.h"
@@ -37,6 +40,7 @@ struct Vtab : sqlite3_vtab {
   }
 
   std::shared_ptr<Table> table;
+  std::shared_ptr<LegacyTable> legacy;  // instead of it, as long as it is one of sqlite-vec's
 };
 
 // What a module was registered with. In vec0.so it owns the connection's object, in nearlite.so a
@@ -48,12 +52,16 @@ struct ModuleUser {
 };
 
 struct VtabCursor : sqlite3_vtab_cursor {
-  explicit VtabCursor(std::shared_ptr<Table> table)
-      : sqlite3_vtab_cursor(), cursor(std::move(table)) {}
-  Cursor cursor;
+  explicit VtabCursor(std::unique_ptr<RowSource> source)
+      : sqlite3_vtab_cursor(), rows(std::move(source)) {}
+  std::unique_ptr<RowSource> rows;
 };
 
-Table& table_of(sqlite3_vtab* vtab) { return *static_cast<Vtab*>(vtab)->table; }
+RowSource& rows_of(sqlite3_vtab_cursor* cursor) { return *static_cast<VtabCursor*>(cursor)->rows; }
+
+// One of the two is null.
+Table* table_of(sqlite3_vtab* vtab) { return static_cast<Vtab*>(vtab)->table.get(); }
+LegacyTable* legacy_of(sqlite3_vtab* vtab) { return static_cast<Vtab*>(vtab)->legacy.get(); }
 
 std::string declaration(const std::string& table_name, const TableOptions& options) {
   std::string text = "CREATE TABLE x(";
@@ -86,14 +94,23 @@ Status make_vtab(sqlite3* db, const ModuleUser& user, int argc, const char* cons
   const std::span arguments(argv + 3, static_cast<std::size_t>(argc - 3));
   const bool is_vec0 = user.front == Front::kVec0;
   Connection& connection = *user.connection;
-  NEARLITE_ASSIGN(TableOptions options, is_vec0 ? parse_vec0_arguments(name, arguments)
+  NEARLITE_ASSIGN(TableOptions options, is_vec0 ? parse_vec0_arguments(name, arguments, !creating)
                                                 : parse_arguments(name, arguments));
   const std::string declared = declaration(name, options);
   auto vtab = std::make_unique<Vtab>();
-  auto table = creating ? Table::create(connection, schema, name, options, arguments)
-                        : Table::open(connection, schema, name, std::move(options));
-  NEARLITE_TRY(table.status());
-  vtab->attach(std::move(*table));
+  bool is_legacy = false;
+  if (is_vec0 && !creating) {
+    NEARLITE_ASSIGN(is_legacy, has_legacy_tables(db, schema, name));
+  }
+  if (is_legacy) {
+    NEARLITE_ASSIGN(vtab->legacy,
+                    LegacyTable::open(connection, schema, name, std::move(options), arguments));
+  } else {
+    auto table = creating ? Table::create(connection, schema, name, options, arguments)
+                          : Table::open(connection, schema, name, std::move(options));
+    NEARLITE_TRY(table.status());
+    vtab->attach(std::move(*table));
+  }
   if (const int rc = sqlite3_declare_vtab(db, declared.c_str()); rc != SQLITE_OK)
     return from_sqlite(db, rc, name);
   sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
@@ -126,7 +143,7 @@ int x_disconnect(sqlite3_vtab* vtab) noexcept {
 int x_destroy(sqlite3_vtab* vtab) noexcept {
   return guard(vtab, [&] {
     const std::shared_ptr<Table> table = static_cast<Vtab*>(vtab)->table;
-    NEARLITE_TRY(table->destroy());
+    NEARLITE_TRY(table ? table->destroy() : legacy_of(vtab)->destroy());
     delete static_cast<Vtab*>(vtab);
     return Status();
   });
@@ -134,8 +151,10 @@ int x_destroy(sqlite3_vtab* vtab) noexcept {
 
 int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
   return guard([&] {
-    const Table& table = table_of(vtab);
-    const Status status = choose_plan(table.name(), table.options(), info);
+    const Table* table = table_of(vtab);
+    const LegacyTable* legacy = legacy_of(vtab);
+    const Status status = table != nullptr ? choose_plan(table->name(), table->options(), info)
+                                           : choose_plan(legacy->name(), legacy->options(), info);
     // SQLITE_CONSTRAINT says "not in this order of tables" and must come without a message.
     if (!status.ok() && status.sqlite_code() != SQLITE_CONSTRAINT) set_error(vtab, status);
     return to_sqlite(status);
@@ -144,7 +163,14 @@ int x_best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) noexcept {
 
 int x_open(sqlite3_vtab* vtab, sqlite3_vtab_cursor** out) noexcept {
   return guard(vtab, [&] {
-    *out = new VtabCursor(static_cast<Vtab*>(vtab)->table);
+    const Vtab& opened = *static_cast<Vtab*>(vtab);
+    std::unique_ptr<RowSource> rows;
+    if (opened.table != nullptr) {
+      rows = std::make_unique<Cursor>(opened.table);
+    } else {
+      rows = std::make_unique<LegacyCursor>(opened.legacy);
+    }
+    *out = new VtabCursor(std::move(rows));
     return Status();
   });
 }
@@ -159,32 +185,52 @@ int x_close(sqlite3_vtab_cursor* cursor) noexcept {
 int x_filter(sqlite3_vtab_cursor* cursor, int plan, const char* terms, int argc,
              sqlite3_value** argv) noexcept {
   return guard(cursor->pVtab, [&] {
-    return static_cast<VtabCursor*>(cursor)->cursor.filter(
-        plan, terms, std::span(argv, static_cast<std::size_t>(argc)));
+    return rows_of(cursor).filter(plan, terms, std::span(argv, static_cast<std::size_t>(argc)));
   });
 }
 
 int x_next(sqlite3_vtab_cursor* cursor) noexcept {
-  return guard(cursor->pVtab, [&] { return static_cast<VtabCursor*>(cursor)->cursor.next(); });
+  return guard(cursor->pVtab, [&] { return rows_of(cursor).next(); });
 }
 
-int x_eof(sqlite3_vtab_cursor* cursor) noexcept {
-  return static_cast<VtabCursor*>(cursor)->cursor.at_end() ? 1 : 0;
-}
+int x_eof(sqlite3_vtab_cursor* cursor) noexcept { return rows_of(cursor).at_end() ? 1 : 0; }
 
 int x_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) noexcept {
-  return guard(cursor->pVtab,
-               [&] { return static_cast<VtabCursor*>(cursor)->cursor.column(context, column); });
+  return guard(cursor->pVtab, [&] { return rows_of(cursor).column(context, column); });
 }
 
 int x_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) noexcept {
-  *rowid = static_cast<VtabCursor*>(cursor)->cursor.rowid();
+  *rowid = rows_of(cursor).rowid();
   return SQLITE_OK;
+}
+
+// 'upgrade' puts a table of ours in the place of one of sqlite-vec's, and so does any write.
+Status replace_legacy(Vtab& vtab, LegacyTable::Bad bad) {
+  NEARLITE_ASSIGN(auto table, vtab.legacy->upgrade(bad));
+  vtab.attach(std::move(table));
+  vtab.legacy.reset();
+  return {};
+}
+
+// `is_done`: it was a command.
+Status write_legacy(Vtab& vtab, int argc, sqlite3_value** argv, bool& is_done) {
+  const std::string_view command = command_of(*vtab.legacy, argc, argv);
+  is_done = !command.empty();
+  if (command.empty() || command == kUpgrade)
+    return replace_legacy(vtab, LegacyTable::Bad::kRefuse);
+  if (command == kUpgradeWithoutNan) return replace_legacy(vtab, LegacyTable::Bad::kNull);
+  return vtab.legacy->command(command);
 }
 
 int x_update(sqlite3_vtab* vtab, int argc, sqlite3_value** argv, sqlite3_int64* rowid) noexcept {
   return guard(vtab, [&]() -> int {
-    Table& table = table_of(vtab);
+    if (legacy_of(vtab) != nullptr) {
+      bool is_done = false;
+      const Status status = write_legacy(*static_cast<Vtab*>(vtab), argc, argv, is_done);
+      if (!status.ok()) set_error(vtab, status);
+      if (!status.ok() || is_done) return to_sqlite(status);
+    }
+    Table& table = *table_of(vtab);
     bool conflict = false;
     const Status status = write_row(table, argc, argv, rowid, conflict);
     if (conflict) {
@@ -200,25 +246,29 @@ int x_update(sqlite3_vtab* vtab, int argc, sqlite3_value** argv, sqlite3_int64* 
 int x_begin(sqlite3_vtab* /*vtab*/) noexcept { return SQLITE_OK; }
 
 int x_sync(sqlite3_vtab* vtab) noexcept {
-  return guard(vtab, [&] { return table_of(vtab).sync(); });
+  return guard(vtab, [&] {
+    return table_of(vtab) != nullptr ? table_of(vtab)->sync() : legacy_of(vtab)->sync();
+  });
 }
 
 int x_commit(sqlite3_vtab* vtab) noexcept {
   return guard([&] {
-    table_of(vtab).commit();
+    if (table_of(vtab) != nullptr) table_of(vtab)->commit();
     return Status();
   });
 }
 
 int x_rollback(sqlite3_vtab* vtab) noexcept {
   return guard([&] {
-    table_of(vtab).rollback();
+    if (table_of(vtab) != nullptr) table_of(vtab)->rollback();
     return Status();
   });
 }
 
 int x_rename(sqlite3_vtab* vtab, const char* name) noexcept {
-  return guard(vtab, [&] { return table_of(vtab).rename(name); });
+  return guard(vtab, [&] {
+    return table_of(vtab) != nullptr ? table_of(vtab)->rename(name) : legacy_of(vtab)->rename(name);
+  });
 }
 
 // Levels are not recorded: whatever is rolled back to, memory is read back from the rows.
@@ -227,19 +277,23 @@ int x_release(sqlite3_vtab* /*vtab*/, int /*level*/) noexcept { return SQLITE_OK
 
 int x_rollback_to(sqlite3_vtab* vtab, int /*level*/) noexcept {
   return guard([&] {
-    table_of(vtab).rollback_to();
+    if (table_of(vtab) != nullptr) table_of(vtab)->rollback_to();
     return Status();
   });
 }
 
 int x_shadow_name(const char* name) noexcept { return is_shadow_kind(name) ? 1 : 0; }
+int x_vec0_shadow_name(const char* name) noexcept {
+  return is_shadow_kind(name) || is_legacy_kind(name) ? 1 : 0;
+}
 
 // PRAGMA integrity_check of SQLite 3.44 and newer.
 int x_integrity(sqlite3_vtab* vtab, const char* /*schema*/, const char* /*name*/, int flags,
                 char** error) noexcept {
   return guard([&]() -> int {
     if ((flags & 1) != 0) return SQLITE_OK;  // quick_check
-    const auto problems = table_of(vtab).check(10);
+    const auto problems =
+        table_of(vtab) != nullptr ? table_of(vtab)->check(10) : legacy_of(vtab)->check(10);
     if (!problems.ok()) return to_sqlite(problems.status());
     std::string text;
     for (const std::string& problem : *problems) text += (text.empty() ? "" : "\n") + problem;
@@ -253,7 +307,7 @@ struct Module : sqlite3_module {
   int (*integrity)(sqlite3_vtab*, const char*, const char*, int, char**) = nullptr;
 };
 
-Module make_module() {
+Module make_module(Front front) {
   Module module{};
   module.iVersion = sqlite3_libversion_number() >= 3'044'000 ? 4 : 3;
   module.xCreate = c_callback<&x_create>();
@@ -277,7 +331,8 @@ Module make_module() {
   module.xSavepoint = c_callback<&x_savepoint>();
   module.xRelease = c_callback<&x_release>();
   module.xRollbackTo = c_callback<&x_rollback_to>();
-  module.xShadowName = c_callback<&x_shadow_name>();
+  module.xShadowName =
+      front == Front::kVec0 ? c_callback<&x_vec0_shadow_name>() : c_callback<&x_shadow_name>();
   module.integrity = c_callback<&x_integrity>();
   return module;
 }
@@ -285,7 +340,9 @@ Module make_module() {
 void delete_user(void* user) noexcept { delete static_cast<ModuleUser*>(user); }
 
 Status register_module(sqlite3* db, const char* name, ModuleUser given) {
-  static const Module module = make_module();
+  static const Module hnsw = make_module(Front::kHnsw);
+  static const Module vec0 = make_module(Front::kVec0);
+  const Module& module = given.front == Front::kVec0 ? vec0 : hnsw;
   auto user = std::make_unique<ModuleUser>(std::move(given));
   // On failure, too, SQLite calls the destructor of what it was given.
   const int rc =

@@ -13,7 +13,8 @@ namespace nearlite::sqlite {
 namespace {
 
 // The value of a hidden column; null where the table has none of that kind.
-sqlite3_value* value_of(const Table& table, sqlite3_value** hidden, HiddenColumn column) {
+template <class AnyTable>
+sqlite3_value* value_of(const AnyTable& table, sqlite3_value** hidden, HiddenColumn column) {
   const auto& columns = table.hidden();
   const auto found = std::find(columns.begin(), columns.end(), column);
   return found == columns.end() ? nullptr : hidden[found - columns.begin()];
@@ -65,6 +66,15 @@ Status write_content(Table& table, int argc, sqlite3_value** argv) {
 }
 
 }  // namespace
+
+std::string_view command_of(const LegacyTable& table, int argc, sqlite3_value** argv) {
+  if (argc == 1 || sqlite3_value_type(argv[0]) != SQLITE_NULL) return {};
+  sqlite3_value** hidden = argv + 2 + table.options().columns.size();
+  sqlite3_value* command = value_of(table, hidden, HiddenColumn::kCommand);
+  if (command == nullptr || sqlite3_value_type(command) == SQLITE_NULL) return {};
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(command));
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
 
 Status conflict_of(const Table& table) {
   return {Code::kConstraint, table.options().front == Front::kVec0

@@ -1,8 +1,11 @@
 // xUpdate of the virtual tables: what one call of SQLite means for the Table.
 #pragma once
 
+#include <string_view>
+
 #include "nearlite/status.h"
 #include "sqlite/api.h"
+#include "sqlite/legacy_table.h"
 #include "sqlite/table.h"
 
 namespace nearlite::sqlite {
@@ -12,6 +15,8 @@ namespace nearlite::sqlite {
 /// this rowid or key is there, and SQLite says what happens then.
 Status write_row(Table& table, int argc, sqlite3_value** argv, sqlite3_int64* rowid,
                  bool& conflict);
+/// The command in a write to a table of sqlite-vec's; empty when it is none.
+[[nodiscard]] std::string_view command_of(const LegacyTable& table, int argc, sqlite3_value** argv);
 /// What a conflict is called in messages.
 [[nodiscard]] Status conflict_of(const Table& table);
 

@@ -9,9 +9,11 @@ Comments directly before a block say more about it:
   <!-- params: {"query": [1, 0, 0]} -->   values of its named parameters; lists become JSON text
   <!-- error: dimensions -->              its last statement fails with a message like this
   <!-- fresh -->                          start over with an empty database, extension loaded
+  <!-- file: old.db tests/a.db.xz -->     that file of the project is there, unpacked
 """
 
 import json
+import lzma
 import os
 import re
 import sqlite3
@@ -32,6 +34,7 @@ class Block:
     params: dict = field(default_factory=dict)
     error: str | None = None
     fresh: bool = False
+    files: dict = field(default_factory=dict)  # name in the folder: path in the project
     dialect: bool = False
 
 
@@ -118,6 +121,9 @@ def _annotate(block, name, value):
         block.error = value
     elif name == "fresh":
         block.fresh = True
+    elif name == "file":
+        copy, original = value.split()
+        block.files[copy] = original
     else:
         raise Mismatch(f"line {block.line}: unknown note {name!r}")
 
@@ -183,9 +189,17 @@ def _open(folder, number, driver_class, extension, load):
     return driver
 
 
+def _unpack(source, block):
+    for copy, original in block.files.items():
+        if not (source / original).is_file():
+            raise Mismatch(f"line {block.line}: there is no file {original}")
+        Path(copy).write_bytes(lzma.decompress((source / original).read_bytes()))
+
+
 def run_document(markdown, driver_class, extension):
     """Runs all blocks; returns how many, raises Mismatch at the first that disagrees."""
     todo, home = blocks(markdown), os.getcwd()
+    source = Path(os.environ.get("NEARLITE_SOURCE_DIR", Path(__file__).parents[2])).resolve()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
@@ -200,6 +214,7 @@ def run_document(markdown, driver_class, extension):
                 if block.fresh:
                     driver.close()
                     driver = _open(folder, number, driver_class, extension, True)
+                _unpack(source, block)
                 _run_block(driver, block)
             driver.close()
         finally:

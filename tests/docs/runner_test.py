@@ -45,6 +45,15 @@ SELECT count(*) FROM sqlite_schema;
 ```text
 0
 ```
+
+<!-- file: x.db tests/compat/sqlite-vec-v0.1.9.db.xz -->
+```sql
+ATTACH 'x.db' AS x;
+SELECT count(*) FROM x.l2_info;
+```
+```text
+4
+```
 """
 
 WRONG = {
@@ -56,6 +65,7 @@ WRONG = {
     "another error": WELL.replace("no such table", "no such column"),
     "an error too early": WELL.replace("SELECT 1;", "SELECT 1 FROM nowhere;"),
     "no semicolon": WELL.replace("FROM t;", "FROM t"),
+    "a file that is not there": WELL.replace("tests/compat", "tests/nowhere"),
     "an unknown note": WELL.replace("<!-- fresh -->", "<!-- skip -->"),
 }
 
@@ -79,7 +89,7 @@ class RunnerTest(unittest.TestCase):
                 run_document(wrong, TranslatingDriver, None)
 
     def test_a_right_document_passes(self):
-        self.assertEqual(run_document(WELL, StandardDriver, None), 4)
+        self.assertEqual(run_document(WELL, StandardDriver, None), 5)
 
     def test_a_wrong_document_fails(self):
         for name, text in WRONG.items():

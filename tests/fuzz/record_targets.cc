@@ -158,10 +158,8 @@ void fuzz_vector_blob(std::span<const std::byte> bytes) {
 
 namespace {
 
-using ParseArguments = Result<sqlite::TableOptions>(std::string_view table,
-                                                    std::span<const char* const> arguments);
-
-void fuzz_parser(std::span<const std::byte> bytes, ParseArguments& parse) {
+template <class Parse>
+void fuzz_parser(std::span<const std::byte> bytes, const Parse& parse) {
   Input input(bytes);
   std::vector<std::string> texts;
   while (!input.empty() && texts.size() < 40) texts.push_back(input.line());
@@ -189,7 +187,11 @@ void fuzz_create_arguments(std::span<const std::byte> bytes) {
 }
 
 void fuzz_vec0_arguments(std::span<const std::byte> bytes) {
-  fuzz_parser(bytes, sqlite::parse_vec0_arguments);
+  for (const bool is_made : {false, true}) {
+    fuzz_parser(bytes, [&](std::string_view table, std::span<const char* const> arguments) {
+      return sqlite::parse_vec0_arguments(table, arguments, is_made);
+    });
+  }
 }
 
 void fuzz_options(std::span<const std::byte> bytes) {

@@ -1,6 +1,7 @@
 #include "fuzz/targets.h"
 
 #include "fuzz/command_targets.h"
+#include "fuzz/legacy_targets.h"
 #include "fuzz/record_targets.h"
 #include "fuzz/sql_targets.h"
 
@@ -24,6 +25,7 @@ std::span<const FuzzTarget> fuzz_targets() {
       {"snapshot", fuzz_snapshot},
       {"image", fuzz_image},
       {"shadow_rows", fuzz_shadow_rows},
+      {"sqlite_vec", fuzz_sqlite_vec},
       {"statements", fuzz_statements},
       {"dialect", fuzz_dialect},
       {"import_file", fuzz_import_file},

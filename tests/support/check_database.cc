@@ -1,5 +1,6 @@
 #include "support/check_database.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -15,6 +16,7 @@ struct TableName {
   std::string schema;
   std::string name;
   bool is_index = false;
+  bool is_legacy = false;  // as sqlite-vec made it: no index of ours
   [[nodiscard]] std::string sql() const { return "\"" + schema + "\".\"" + name + "\""; }
 };
 
@@ -26,17 +28,23 @@ std::string failure(Database& database, const std::string& sql, int code) {
 // content.
 constexpr const char* kShadowKinds[] = {"rows", "vectors", "codes",  "links",
                                         "dead", "commits", "config", "changes"};
+// Those of sqlite-vec, and what a move leaves of them.
+constexpr const char* kLegacyKinds[] = {"chunks",       "rowids",        "info",
+                                        "auxiliary",    "vector_chunks", "metadatachunks",
+                                        "metadatatext", "emptied"};
 
 // docs_rows, docs_links2 of docs.
 bool is_shadow(const std::string& name, const std::vector<TableName>& tables) {
   for (const TableName& table : tables) {
-    if (!table.is_index) continue;
-    for (const char* kind : kShadowKinds) {
+    const auto is_of = [&](const char* kind) {
       const std::string stem = table.name + "_" + kind;
-      if (name.starts_with(stem) &&
-          name.find_first_not_of("0123456789", stem.size()) == std::string::npos) {
-        return true;
-      }
+      return name.starts_with(stem) &&
+             name.find_first_not_of("0123456789", stem.size()) == std::string::npos;
+    };
+    const bool is_virtual = table.is_index || table.is_legacy;
+    if (is_virtual && (std::any_of(std::begin(kShadowKinds), std::end(kShadowKinds), is_of) ||
+                       std::any_of(std::begin(kLegacyKinds), std::end(kLegacyKinds), is_of))) {
+      return true;
     }
   }
   return false;
@@ -50,14 +58,18 @@ std::string list_tables(Database& database, std::vector<TableName>& tables) {
     const auto& schema_name = std::get<std::string>(schema[1]);
     if (schema_name == "temp") continue;
     Rows names;
-    sql = "SELECT name, sql LIKE 'CREATE VIRTUAL TABLE%' FROM \"" + schema_name +
-          "\".sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 2 DESC, 1";
+    const std::string schema_table = "\"" + schema_name + "\".sqlite_master";
+    sql = "SELECT name, sql LIKE 'CREATE VIRTUAL TABLE%', EXISTS(SELECT 1 FROM " + schema_table +
+          " AS o WHERE o.name = t.name || '_rowids') FROM " + schema_table +
+          " AS t WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 2 DESC, 1";
     if (const int code = database.run(sql, {}, &names)) return failure(database, sql, code);
     std::vector<TableName> here;
     for (const Row& row : names) {
       const auto& name = std::get<std::string>(row[0]);
-      const bool is_index = row[1] == Value(std::int64_t{1});
-      if (is_index || !is_shadow(name, here)) here.push_back({schema_name, name, is_index});
+      const bool is_virtual = row[1] == Value(std::int64_t{1});
+      const bool is_legacy = is_virtual && row[2] == Value(std::int64_t{1});
+      if (is_virtual || !is_shadow(name, here))
+        here.push_back({schema_name, name, is_virtual && !is_legacy, is_legacy});
     }
     tables.insert(tables.end(), here.begin(), here.end());
   }
@@ -195,7 +207,7 @@ std::string content_of(Database& database) {
   if (std::string fault = list_tables(database, tables); !fault.empty()) return fault;
   std::string text;
   for (const TableName& table : tables) {
-    const std::string columns = table.is_index ? "rowid, *" : "*";
+    const std::string columns = table.is_index || table.is_legacy ? "rowid, *" : "*";
     text += qualified_name(table) + ": " +
             hash_query(database, "SELECT " + columns + " FROM " + table.sql() + " ORDER BY 1") +
             "\n";

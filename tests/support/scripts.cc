@@ -1,6 +1,8 @@
 #include "support/scripts.h"
 
 #include <cctype>
+#include <cstddef>
+#include <span>
 
 #include "support/random.h"
 #include "support/vectors.h"
@@ -89,6 +91,7 @@ class Maker {
     external_content("strict");
     external_content("log");
     vec0();
+    sqlite_vec();
     return std::move(scripts_);
   }
 
@@ -197,6 +200,62 @@ class Maker {
                     "ALTER TABLE t RENAME TO year"};
   }
 
+  // A table that sqlite-vec made, of two chunks: moved and taken back, then moved by a write.
+  void sqlite_vec() {
+    Script& script = add("sqlite-vec", {}, /*warm=*/false);
+    script.setup[1] =
+        "CREATE TABLE t_chunks(chunk_id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL,"
+        " validity BLOB NOT NULL, rowids BLOB NOT NULL);"
+        "CREATE TABLE t_rowids(rowid INTEGER PRIMARY KEY AUTOINCREMENT, id, chunk_id INTEGER,"
+        " chunk_offset INTEGER);"
+        "CREATE TABLE t_vector_chunks00(rowid PRIMARY KEY, vectors BLOB NOT NULL);"
+        "CREATE TABLE t_auxiliary(rowid integer PRIMARY KEY, value00);"
+        "PRAGMA writable_schema=ON;"
+        "INSERT INTO sqlite_master VALUES('table', 't', 't', 0, 'CREATE VIRTUAL TABLE t USING "
+        "vec0(embedding float[" +
+        std::to_string(variant_.dim) +
+        "], +title text, chunk_size=8)'); PRAGMA writable_schema=RESET";
+    script.setup[2] =
+        "INSERT INTO t_rowids SELECT id, NULL, 1 + (id - 1) / 8, (id - 1) % 8 FROM source WHERE id "
+        "<= 16;"
+        "INSERT INTO t_auxiliary SELECT id, 'title ' || id FROM source WHERE id <= 16";
+    for (int chunk = 1; chunk <= 2; ++chunk) {
+      std::string rowids;
+      std::string vectors;
+      for (int row = chunk * 8 - 7; row <= chunk * 8; ++row) {
+        rowids += hex(static_cast<std::uint64_t>(row));
+        for (int i = 0; i < static_cast<int>(variant_.dim); ++i)
+          vectors += hex(static_cast<float>((row * 7 + i * row) % 11 - 5));
+      }
+      const std::string id = std::to_string(chunk);
+      script.setup[2] += ";INSERT INTO t_chunks VALUES(" + id + ", 8, x'ff', x'" + rowids +
+                         "');INSERT INTO t_vector_chunks00 VALUES(" + id + ", x'" + vectors + "')";
+    }
+    const std::string columns = "INSERT INTO t(rowid, embedding, title) VALUES(";
+    script.steps = {search_sql(3),
+                    "BEGIN",
+                    "INSERT INTO t(t) VALUES('upgrade')",
+                    columns + "50, " + vector_sql(50) + ", 'fifty')",
+                    "ROLLBACK",
+                    "INSERT INTO t(t) VALUES('integrity-check')",
+                    "UPDATE t SET title = 'new' WHERE rowid < 4",
+                    columns + "51, " + vector_sql(51) + ", 'more')",
+                    search_sql(4),
+                    "DROP TABLE t"};
+  }
+
+  // The bytes of a number, the lowest first.
+  template <class Number>
+  static std::string hex(Number number) {
+    std::string text;
+    for (const std::byte byte : std::as_bytes(std::span(&number, 1))) {
+      constexpr const char* kDigits = "0123456789abcdef";
+      text += {kDigits[std::to_integer<unsigned>(byte) >> 4],
+               kDigits[std::to_integer<unsigned>(byte) & 15]};
+    }
+    return text;
+  }
+
   void attached() {
     Script& script =
         add("attached", {"BEGIN", insert_sql("aux.t2", 41, 43), insert_sql("main.t", 41, 42),
@@ -251,8 +310,8 @@ std::vector<Script> all_scripts(bool long_run) {
       ++number;
     }
   };
-  append(wal, long_run ? "" : "1001101010101010010");
-  append(rollback, long_run ? "" : "0110010101010101101");
+  append(wal, long_run ? "" : "10011010101010100101");
+  append(rollback, long_run ? "" : "01100101010101011011");
   if (long_run) {
     append(coded, "");
     append(kept, "");
