@@ -10,6 +10,7 @@
 #include <cstring>
 #include <map>
 
+#include "fuzz/image.h"
 #include "support/check_database.h"
 #include "support/database.h"
 #include "support/random.h"
@@ -35,15 +36,6 @@ void make_rows(Database& database) {
   }
   database.must("DELETE FROM t WHERE rowid IN (3, 9, 17, 44, 60)");
   database.must("UPDATE t SET v = (SELECT v FROM t WHERE rowid = 5) WHERE rowid = 6");
-}
-
-Blob serialize(Database& database) {
-  sqlite3_int64 size = 0;
-  unsigned char* bytes = sqlite3_serialize(database.handle(), "main", &size, 0);
-  const auto* from = reinterpret_cast<const std::byte*>(bytes);
-  Blob copy(from, from + size);
-  sqlite3_free(bytes);
-  return copy;
 }
 
 void deserialize(Database& database, const Blob& image) {

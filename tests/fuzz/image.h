@@ -13,6 +13,16 @@ namespace nearlite::test {
 // it.
 inline int too_long(void* budget) { return --*static_cast<int*>(budget) < 0 ? 1 : 0; }
 
+/// The bytes of a database, as Image takes them.
+inline Blob serialize(Database& database) {
+  sqlite3_int64 size = 0;
+  unsigned char* bytes = sqlite3_serialize(database.handle(), "main", &size, 0);
+  const auto* from = reinterpret_cast<const std::byte*>(bytes);
+  Blob copy(from, from + size);
+  sqlite3_free(bytes);
+  return copy;
+}
+
 class Image {
  public:
   explicit Image(std::span<const std::byte> bytes)

@@ -90,12 +90,7 @@ const Blob& base_image() {
     make_tables(database);
     fill_chunk(database, 1);
     fill_chunk(database, 2);
-    sqlite3_int64 size = 0;
-    unsigned char* bytes = sqlite3_serialize(database.handle(), "main", &size, 0);
-    const auto* from = reinterpret_cast<const std::byte*>(bytes);
-    Blob copy(from, from + size);
-    sqlite3_free(bytes);
-    return copy;
+    return serialize(database);
   }();
   return image;
 }

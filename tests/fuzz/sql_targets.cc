@@ -46,12 +46,7 @@ const Blob& base_image() {
     }
     database.must("DELETE FROM t WHERE rowid IN (3, 9, 17)");
     database.must("UPDATE t SET v = (SELECT v FROM t WHERE rowid = 5) WHERE rowid = 6");
-    sqlite3_int64 size = 0;
-    unsigned char* bytes = sqlite3_serialize(database.handle(), "main", &size, 0);
-    const auto* from = reinterpret_cast<const std::byte*>(bytes);
-    Blob copy(from, from + size);
-    sqlite3_free(bytes);
-    return copy;
+    return serialize(database);
   }();
   return image;
 }

@@ -112,9 +112,10 @@ class DirectReads(SqlCase):
             maker.close()
             db.run("ATTACH ? AS other", path)
             query = vector(self.generator)
-            for rowid, distance in db.run(
-                "SELECT rowid, distance FROM other.t WHERE embedding MATCH ? AND k = 10", query
-            ):
+            sql = "SELECT rowid, distance FROM other.t WHERE embedding MATCH ? AND k = 10"
+            found = db.run(sql, query)
+            self.assertEqual(len(found), 10)
+            for rowid, distance in found:
                 self.assertEqual(
                     db.one("SELECT vec_distance_cosine(embedding, ?) FROM other.t WHERE rowid = ?",
                            query, rowid), distance)  # fmt: skip
