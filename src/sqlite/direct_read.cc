@@ -165,7 +165,7 @@ bool DirectReader::find(std::int64_t key) {
   std::uint32_t page = root_;
   for (unsigned depth = 0; depth < kDepthMax; ++depth) {
     if (!read_page(page)) return false;
-    if (page_[0] == kLeafPage) return learn_leaf(page) && is_known(key);
+    if (page_[0] == kLeafPage) return learn_leaf(page, key) && is_known(key);
     if (page_[0] != kInteriorPage) return false;
     PageReader header(page_, 3);
     const std::uint32_t cell_count = header.number(2);
@@ -188,8 +188,9 @@ bool DirectReader::find(std::int64_t key) {
   return false;
 }
 
-// Remembers all rows of the leaf in page_: neighbours are often asked for next.
-bool DirectReader::learn_leaf(std::uint32_t page) {
+// Remembers the rows of the leaf in page_, of which neighbours are often asked for next: those near
+// `wanted`, for a number in a page must not decide how much memory is taken.
+bool DirectReader::learn_leaf(std::uint32_t page, std::int64_t wanted) {
   const std::uint32_t cell_count = PageReader(page_, 3).number(2);
   for (std::uint32_t i = 0; i < cell_count; ++i) {
     PageReader pointer(page_, 8 + std::size_t{2} * i);
@@ -199,7 +200,8 @@ bool DirectReader::learn_leaf(std::uint32_t page) {
     if (!pointer.ok() || !cell.ok()) return false;
     const std::size_t begin = cell.at();
     const std::size_t local_end = begin + local_bytes_;
-    const bool is_ours = payload == header_bytes_ + blob_bytes_ && key >= 0 && key < kKeyMax &&
+    const bool is_ours = payload == header_bytes_ + blob_bytes_ && key >= 0 &&
+                         key <= wanted + cell_count &&
                          local_end + (overflow_count_ > 0 ? 4 : 0) <= usable_;
     if (!is_ours) continue;
     const auto slot = static_cast<std::size_t>(key);

@@ -49,7 +49,7 @@ class DirectReader {
   bool read_header();
   bool find_root();
   bool find(std::int64_t key);
-  bool learn_leaf(std::uint32_t page);
+  bool learn_leaf(std::uint32_t page, std::int64_t wanted);
   bool read_file(std::uint64_t at, std::span<std::byte> out);
   bool read_page(std::uint32_t page);
   std::uint32_t overflow_page(std::int64_t key, std::uint64_t index);

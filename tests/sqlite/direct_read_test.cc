@@ -7,6 +7,7 @@
 #include "sqlite/direct_read.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sqlite3.h>
 
 #include <filesystem>
@@ -163,6 +164,15 @@ TEST_F(DirectRead, BlobsOfAnotherLength) {
   EXPECT_FALSE(reads(3, 3, 0, 16));
   reads(4, 4, 0, 16);  // after a failure the next call is not tried
   EXPECT_TRUE(reads(4, 4, 0, 16));
+}
+
+// A number in a page decides over no memory: only keys near one that was asked for are remembered.
+TEST_F(DirectRead, AFarKeyInALeafTakesNoMemory) {
+  make("PRAGMA page_size=4096", 600, 3);
+  ASSERT_EQ(put(60'000'000, 7), SQLITE_OK);
+  const std::size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+  EXPECT_TRUE(reads(1, 1, 0, 16));
+  EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd, before + (std::size_t{16} << 20));
 }
 
 // Whatever bytes the pages hold: no crash, no endless way. Under the sanitizers this is the test.
