@@ -4,8 +4,9 @@
 //   micro_graph <data folder> <graph file> [rounds] [ef ...]
 // The data folder holds rows.f32 and queries.f32 (float32, row after row) and truth.i32 (ten row
 // numbers a query); the graph file keeps the lists between runs and is made when it is missing.
-// Prints the median and the fastest time of a walk, and of a whole search in memory: query
-// prepared, walk, candidates rescored.
+// Prints the median and the fastest time of a walk, of the same walk once more (all it reads is in the
+// cache then), and of a whole search in memory: query prepared, walk, candidates rescored; and how
+// many codes a walk compares.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -130,8 +131,10 @@ struct Fixture {
 
 struct Point {
   std::vector<double> walk;  // microseconds
+  std::vector<double> again;
   std::vector<double> whole;
   double recall = 0;
+  double compared = 0;
 };
 
 double quantile(std::vector<double> times, double part) {
@@ -147,6 +150,7 @@ void run(const Fixture& f, std::uint32_t ef, SearchContext& context, Point& poin
   std::vector<std::pair<float, NodeId>> best;
   const std::size_t count = f.queries.size() / kDim;
   std::size_t found = 0;
+  point.compared = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto start = Clock::now();
     check(f.quantizer.prepare_search({f.queries.data() + i * kDim, kDim}, query));
@@ -167,6 +171,10 @@ void run(const Fixture& f, std::uint32_t ef, SearchContext& context, Point& poin
     std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(kept), best.end());
     point.walk.push_back(microseconds(prepared, end));
     point.whole.push_back(microseconds(start, Clock::now()));
+    point.compared += static_cast<double>(context.compared_count()) / static_cast<double>(count);
+    const auto warm = Clock::now();
+    check(search(*f.graph, nullptr, query.code(), ef, context).status());
+    point.again.push_back(microseconds(warm, Clock::now()));
     for (std::size_t j = 0; j < kept; ++j) {
       const auto row = static_cast<std::int32_t>(best[j].second - 1);
       const auto* const first = f.truth.data() + i * kWanted;
@@ -196,9 +204,10 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < widths.size(); ++i) run(fixture, widths[i], context, points[i]);
   }
   for (std::size_t i = 0; i < widths.size(); ++i) {
-    std::printf("ef %4u  recall %.4f  walk p50 %6.2f p10 %6.2f  whole p50 %6.2f p10 %6.2f us\n",
-                widths[i], points[i].recall, quantile(points[i].walk, 0.5),
-                quantile(points[i].walk, 0.1), quantile(points[i].whole, 0.5),
-                quantile(points[i].whole, 0.1));
+    std::printf("ef %4u  recall %.4f  compared %6.0f  walk p50 %6.2f p10 %6.2f  again p50 %6.2f  "
+                "whole p50 %6.2f p10 %6.2f us\n",
+                widths[i], points[i].recall, points[i].compared, quantile(points[i].walk, 0.5),
+                quantile(points[i].walk, 0.1), quantile(points[i].again, 0.5),
+                quantile(points[i].whole, 0.5), quantile(points[i].whole, 0.1));
   }
 }

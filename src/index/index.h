@@ -137,6 +137,7 @@ struct SideFile {
 };
 
 struct SearchScratch;
+class ExactDistance;
 
 class Index {
  public:
@@ -281,6 +282,7 @@ class Index {
   void keep_nearest(const View& view, const SearchRequest& request);
   Result<std::vector<Hit>> settle(const View& view, const SearchRequest& request);
   Status order_run(const SearchRequest& request, std::span<Hit> run);
+  Status measure_known(ExactDistance& distance, std::span<Hit> hits);
   Result<std::vector<Hit>> search_exact(const SearchRequest& request);
 
   // search_content.cc: both ways over somebody else's rows.

@@ -6,6 +6,7 @@
 
 #include "graph/types.h"
 #include "index/node_code.h"
+#include "storage/store.h"
 #include "vector/quantizer.h"
 
 namespace nearlite {
@@ -19,7 +20,9 @@ struct SearchScratch {
   };
   std::vector<Approximate> approximate;
   std::vector<NodeId> wanted;
-  std::vector<std::byte> stored;
+  // Hits without an exact distance: what is known of their vectors, and which ones they are.
+  std::vector<KnownVector> known;
+  std::vector<std::size_t> known_hits;
   // Of a filtered search: members compared, their keys, the nearest.
   std::vector<NodeId> members;
   std::vector<std::uint32_t> keys;

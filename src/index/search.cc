@@ -11,7 +11,7 @@
 #include "base/try.h"
 #include "index/scratch.h"
 #include "index/view.h"
-#include "vector/distance.h"
+#include "vector/element.h"
 #include "vector/query_code.h"
 
 namespace nearlite {
@@ -51,7 +51,7 @@ Status Index::check_query(std::span<const float> query) const {
     return error(Code::kInvalidArgument, "expected " + std::to_string(options_.dim) +
                                              " dimensions, got " + std::to_string(query.size()));
   }
-  if (!std::all_of(query.begin(), query.end(), [](float value) { return std::isfinite(value); })) {
+  if (!are_finite(query)) {
     return error(Code::kInvalidArgument, "query has a component that is not finite");
   }
   return {};

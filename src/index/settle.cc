@@ -107,18 +107,12 @@ Status Index::order_run(const SearchRequest& request, std::span<Hit> run) {
 }
 
 Status Index::measure(std::span<const float> query, std::span<Hit> hits) {
+  ExactDistance distance(options_, query);
+  NEARLITE_TRY(measure_known(distance, hits));
   std::vector<NodeId>& ids = scratch_->wanted;
   ids.clear();
-  ExactDistance distance(options_, query);
-  scratch_->stored.resize(slot_content_bytes(options_));
-  for (Hit& hit : hits) {
-    if (hit.is_exact) continue;
-    if (hit.fingerprint != 0 && store_->read_known(hit.id, hit.fingerprint, scratch_->stored)) {
-      NEARLITE_ASSIGN(hit.distance, distance.to(scratch_->stored));
-      hit.is_exact = true;
-    } else {
-      ids.push_back(hit.id);
-    }
+  for (const Hit& hit : hits) {
+    if (!hit.is_exact) ids.push_back(hit.id);
   }
   if (ids.empty()) return {};
   // Thousands of rows at one distance are possible, ten are usual.
@@ -137,6 +131,30 @@ Status Index::measure(std::span<const float> query, std::span<Hit> hits) {
     hit->is_exact = true;
     return Status();
   });
+}
+
+// Of the vectors that need not be read through SQLite.
+Status Index::measure_known(ExactDistance& distance, std::span<Hit> hits) {
+  scratch_->known.clear();
+  scratch_->known_hits.clear();
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    if (hits[i].is_exact || hits[i].fingerprint == 0) continue;
+    scratch_->known.push_back({hits[i].id, hits[i].fingerprint});
+    scratch_->known_hits.push_back(i);
+  }
+  if (scratch_->known.empty()) return {};
+  Status status;
+  store_->read_known(scratch_->known, [&](std::size_t index, std::span<const std::byte> stored) {
+    Hit& hit = hits[scratch_->known_hits[index]];
+    const Result<double> exact = distance.to(stored);
+    if (exact.ok()) {
+      hit.distance = *exact;
+      hit.is_exact = true;
+    } else if (status.ok()) {
+      status = exact.status();
+    }
+  });
+  return status;
 }
 
 }  // namespace nearlite

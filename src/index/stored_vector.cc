@@ -1,8 +1,5 @@
 #include "index/stored_vector.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "vector/element.h"
 
 namespace nearlite {
@@ -14,8 +11,7 @@ Status decode_stored(const IndexOptions& options, std::span<const std::byte> sto
                                    std::to_string(stored.size()) + " bytes"};
   }
   decode(options.element, stored.data(), options.dim, values.data());
-  if (!std::all_of(values.begin(), values.end(),
-                   [](float value) { return std::isfinite(value); })) {
+  if (!are_finite(values)) {
     return {Code::kCorruption, "nearlite: " + options.label + ": a stored vector is not finite"};
   }
   return {};

@@ -100,11 +100,30 @@ bool DirectReader::is_known(std::int64_t key) const noexcept {
          places_[static_cast<std::size_t>(key)] != 0;
 }
 
-// The file may be another one than at the last call: DETACH and ATTACH under the same name.
-bool DirectReader::open() {
+bool DirectReader::begin() {
   file_ = nullptr;
   const int rc = sqlite3_file_control(db_, schema_.c_str(), SQLITE_FCNTL_FILE_POINTER, &file_);
-  return rc == SQLITE_OK && file_ != nullptr && file_->pMethods != nullptr;
+  if (rc != SQLITE_OK || file_ == nullptr || file_->pMethods == nullptr) return false;
+  is_mapped_ = file_->pMethods->iVersion >= 3 && file_->pMethods->xFetch != nullptr;
+  return true;
+}
+
+// A wrong place costs nothing: reading decides.
+void DirectReader::expect(std::int64_t key, std::uint64_t offset, std::size_t size) {
+  constexpr std::size_t kLine = 64;
+  if (!is_mapped_ || paused_ > 0 || key < 0 || !is_known(key) || offset + size > blob_bytes_) return;
+  if (!locate(key, header_bytes_ + offset, size)) return;
+  for (const Extent& piece : extents_) {
+    const auto at = static_cast<sqlite3_int64>(piece.at);
+    void* mapped = nullptr;
+    const int rc = file_->pMethods->xFetch(file_, at, static_cast<int>(piece.size), &mapped);
+    is_mapped_ = rc == SQLITE_OK && mapped != nullptr;
+    if (!is_mapped_) return;
+    const auto* const bytes = static_cast<const std::byte*>(mapped);
+    for (std::size_t line = 0; line < piece.size; line += kLine)
+      __builtin_prefetch(bytes + line, 0, 2);  // into L2, which waits for more lines at once
+    file_->pMethods->xUnfetch(file_, at, mapped);
+  }
 }
 
 bool DirectReader::read_file(std::uint64_t at, std::span<std::byte> out) {
@@ -259,7 +278,7 @@ bool DirectReader::read(std::int64_t key, std::uint64_t offset, std::span<std::b
     --paused_;
     return false;
   }
-  if (key < 0 || key >= kKeyMax || offset + out.size() > blob_bytes_ || !open()) return false;
+  if (key < 0 || key >= kKeyMax || offset + out.size() > blob_bytes_) return false;
   const bool is_found = (is_known(key) || find(key)) &&
                         locate(key, header_bytes_ + offset, out.size()) && read_extents(out);
   if (!is_found) report(key, false);

@@ -29,12 +29,21 @@ class DirectReader {
   void set_table(std::string table, std::uint64_t blob_bytes);
   void forget() noexcept;
 
+  /// Asks SQLite for the file; before each series of reads, inside a transaction, for it may be
+  /// another one than last time (DETACH, ATTACH). False: there is none.
+  [[nodiscard]] bool begin();
+  /// These bytes will be read next. Where the host lets SQLite map the file (PRAGMA mmap_size), they
+  /// are fetched into the processor's cache meanwhile, several at a time; else nothing happens.
+  void expect(std::int64_t key, std::uint64_t offset, std::size_t size);
   /// Copies the bytes from `offset` on of the blob of row `key`. False: not to be had this way.
-  /// Must be followed by report() when true. Errors of the file are "false", too.
+  /// Must be followed by report() when true. Errors of the file are "false", too. REQUIRES: begin()
+  /// was true.
   [[nodiscard]] bool read(std::int64_t key, std::uint64_t offset, std::span<std::byte> out);
   /// Whether the bytes were the right ones. After wrong ones the place is looked up again, and
   /// after several nothing is tried for a while.
   void report(std::int64_t key, bool is_right) noexcept;
+  /// Whether the last expect() found its bytes mapped.
+  [[nodiscard]] bool is_mapped() const noexcept { return is_mapped_; }
   /// How often the bytes were right.
   [[nodiscard]] std::uint64_t right_count() const noexcept { return right_count_; }
 
@@ -45,7 +54,6 @@ class DirectReader {
     std::uint64_t size;
   };
   [[nodiscard]] bool is_known(std::int64_t key) const noexcept;
-  bool open();
   bool read_header();
   bool find_root();
   bool find(std::int64_t key);
@@ -63,7 +71,8 @@ class DirectReader {
   std::string schema_;
   std::string table_;
   std::uint64_t blob_bytes_ = 0;
-  sqlite3_file* file_ = nullptr;  // during a call of read() only
+  sqlite3_file* file_ = nullptr;  // of the last begin(): the file may be closed since
+  bool is_mapped_ = false;        // as far as expect() knows
 
   std::uint32_t page_size_ = 0;  // 0: the header was not read
   std::uint32_t usable_ = 0;     // of a page, without what extensions reserve

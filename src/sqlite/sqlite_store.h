@@ -67,7 +67,9 @@ class SqliteStore final : public Store {
   Status clear_vector(NodeId id) override;
   Result<bool> read_vector(NodeId id, RowId& rowid, std::span<std::byte> out) override;
   Status read_vectors(std::span<const NodeId> ids, const VectorVisitor& visit) override;
-  bool read_known(NodeId id, std::uint64_t hash, std::span<std::byte> out) override;
+  void read_known(std::span<const KnownVector> wanted,
+                  const std::function<void(std::size_t index, std::span<const std::byte> vector)>&
+                      visit) override;
   Status scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) override;
   Status erase_all_vectors() override;
   Status drop_empty_blocks() override;

@@ -102,14 +102,24 @@ Status SqliteStore::read_vectors(std::span<const NodeId> ids, const VectorVisito
   return Status();
 }
 
-bool SqliteStore::read_known(NodeId id, std::uint64_t hash, std::span<std::byte> out) {
-  if (blocks_ != Blocks::kVectors) return false;
-  const std::int64_t block = layout_.block_of(id);
-  const std::uint64_t offset = layout_.offset_of(id) + VectorLayout::kSlotHeaderBytes;
-  if (!direct_.read(block, offset, out)) return false;
-  const bool is_right = hash64(out) == hash;
-  direct_.report(block, is_right);
-  return is_right;
+void SqliteStore::read_known(
+    std::span<const KnownVector> wanted,
+    const std::function<void(std::size_t index, std::span<const std::byte> vector)>& visit) {
+  if (blocks_ != Blocks::kVectors || !direct_.begin()) return;
+  std::vector<std::byte> bytes(layout_.vector_bytes);  // Not the scratch: the visitor may call us.
+  const auto offset_of = [&](NodeId id) {
+    return layout_.offset_of(id) + VectorLayout::kSlotHeaderBytes;
+  };
+  for (const KnownVector& vector : wanted) {
+    direct_.expect(layout_.block_of(vector.id), offset_of(vector.id), bytes.size());
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const std::int64_t block = layout_.block_of(wanted[i].id);
+    if (!direct_.read(block, offset_of(wanted[i].id), bytes)) continue;
+    const bool is_right = hash64(bytes) == wanted[i].hash;
+    direct_.report(block, is_right);
+    if (is_right) visit(i, bytes);
+  }
 }
 
 Status SqliteStore::scan_vectors(NodeId first, NodeId last, const VectorVisitor& visit) {

@@ -16,6 +16,12 @@
 
 namespace nearlite {
 
+/// A vector and the hash64() of its bytes; 0: not known.
+struct KnownVector {
+  NodeId id;
+  std::uint64_t hash;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -58,11 +64,11 @@ class Store {
       std::span<const NodeId> ids,
       const std::function<Status(NodeId id, RowId rowid, std::span<const std::byte> vector)>&
           visit) = 0;
-  /// Copies the vector of `id`, whose bytes have this hash64(), if that is possible for much less
-  /// than read_vector() costs. False: ask read_vectors().
-  virtual bool read_known(NodeId /*id*/, std::uint64_t /*hash*/, std::span<std::byte> /*out*/) {
-    return false;
-  }
+  /// Visits those of `wanted` that are to be had for much less than read_vectors() costs: `index`
+  /// says which. `vector` lives during the call only, and its bytes have the hash that was given.
+  virtual void read_known(
+      std::span<const KnownVector> /*wanted*/,
+      const std::function<void(std::size_t index, std::span<const std::byte> vector)>& /*visit*/) {}
   /// Visits the non-empty slots of ids in [first, last] ascending. `vector` lives during the call
   /// only.
   virtual Status scan_vectors(

@@ -144,4 +144,15 @@ void decode(ElementType type, const std::byte* bytes, std::size_t dim, float* ve
   }
 }
 
+bool are_finite(std::span<const float> values) noexcept {
+  // By the exponent, and without leaving the loop early: so it is done in whole registers.
+  constexpr std::uint32_t kExponent = 0x7F80'0000U;
+  std::uint32_t found = 0;
+  for (const float value : values) {
+    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(value) & kExponent;
+    found |= exponent == kExponent ? 1U : 0U;
+  }
+  return found == 0;
+}
+
 }  // namespace nearlite

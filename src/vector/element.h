@@ -31,4 +31,7 @@ Status encode(ElementType type, std::span<const float> vector, std::byte* bytes)
 /// bytes.
 void decode(ElementType type, const std::byte* bytes, std::size_t dim, float* vector) noexcept;
 
+/// Neither infinity nor NaN among them.
+[[nodiscard]] bool are_finite(std::span<const float> values) noexcept;
+
 }  // namespace nearlite

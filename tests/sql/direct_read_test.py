@@ -103,6 +103,22 @@ class DirectReads(SqlCase):
         self.create(memory)
         self.assertEqual(self.check(memory), 0)
 
+    def test_mapped(self):
+        db = self.connect(self.path)
+        self.assertEqual(db.one("PRAGMA mmap_size = 100000000"), 100000000)
+        self.assertGreaterEqual(self.check(db), 400)
+        # Others move, shrink and grow the file below the mapping.
+        other = self.connect(self.path)
+        other.run("DELETE FROM t WHERE rowid % 2 = 0")
+        other.run("INSERT INTO t(t) VALUES('compact')")
+        other.run("VACUUM")
+        other.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.check(db, 400)
+        self.assertGreater(self.check(db), 300, "tried again after a while")
+        self.fill(other, range(5000, 8000))
+        other.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.check(db, 400)
+
     def test_other_file_under_the_same_name(self):
         db = self.connect(":memory:")
         for seed in (1, 2):

@@ -65,6 +65,8 @@ class DirectRead : public testing::Test {
   /// Reads a part; true when it is that of blob_of(seed).
   bool reads(int key, std::uint64_t seed, std::size_t offset, std::size_t size) {
     Blob out(size);
+    if (!reader().begin()) return false;
+    if (is_expected_) reader().expect(key, offset, size);
     if (!reader().read(key, offset, out)) return false;
     const Blob whole = blob_of(seed, blob_bytes_);
     const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(offset);
@@ -83,6 +85,7 @@ class DirectRead : public testing::Test {
   std::string path_;
   Database db_;
   std::size_t blob_bytes_ = 0;
+  bool is_expected_ = false;  // reads announce themselves
   std::unique_ptr<DirectReader> reader_;
 };
 
@@ -147,14 +150,43 @@ TEST_F(DirectRead, WhatIsNotThere) {
   EXPECT_FALSE(reader().read(1, blob_bytes_ - 7, out)) << "beyond the end";
   DirectReader nowhere(db_.handle(), "nowhere");
   nowhere.set_table("t", blob_bytes_);
-  EXPECT_FALSE(nowhere.read(1, 0, out));
+  EXPECT_FALSE(nowhere.begin());
   Database memory(":memory:");
   ASSERT_EQ(memory.exec("CREATE TABLE t(block INTEGER PRIMARY KEY, data BLOB);"
                         "INSERT INTO t VALUES(1, zeroblob(4656))"),
             SQLITE_OK);
   DirectReader in_memory(memory.handle(), "main");
   in_memory.set_table("t", blob_bytes_);
-  EXPECT_FALSE(in_memory.read(1, 0, out));
+  EXPECT_FALSE(in_memory.begin() && in_memory.read(1, 0, out));
+}
+
+// With PRAGMA mmap_size the bytes come out of SQLite's mapping; what the reader announces before it
+// reads changes nothing but the time.
+TEST_F(DirectRead, AnnouncedReadsOfAMappedFile) {
+  for (const char* mmap_size : {"0", "65536", "1000000000"}) {
+    SCOPED_TRACE(mmap_size);
+    make("PRAGMA mmap_size=" + std::string(mmap_size), 4656, 60);
+    is_expected_ = true;
+    test::Random random(5);
+    for (int i = 0; i < 300; ++i) {
+      const int key = static_cast<int>(random.below(60));
+      const std::size_t offset = random.below(blob_bytes_);
+      const std::size_t size = 1 + random.below(blob_bytes_ - offset);
+      ASSERT_TRUE(reads(key, static_cast<std::uint64_t>(key), offset, size)) << key;
+    }
+    EXPECT_EQ(reader().right_count(), 300U);
+    if (std::string(mmap_size) != "65536") {
+      EXPECT_EQ(reader().is_mapped(), std::string(mmap_size) != "0");
+    }
+    reader().expect(-1, 0, 8);
+    reader().expect(60, 0, 8);
+    reader().expect(std::int64_t{1} << 60, 0, 8);
+    reader().expect(1, blob_bytes_ - 7, 8);
+    EXPECT_TRUE(reads(1, 1, 0, blob_bytes_));
+    reader_.reset();
+    db_.close();
+    std::filesystem::remove(path_);
+  }
 }
 
 // Rows of another length are somebody else's.
