@@ -18,8 +18,6 @@ inline constexpr std::size_t kPrefetchBytesMax = 2'048;
 // what is nearest now will soon be far behind.
 inline constexpr unsigned kNarrowRounds = 6;
 inline constexpr unsigned kExpandedNarrow = 1;
-// Places of the array behind the first unexpanded one whose lists are fetched.
-inline constexpr std::uint32_t kListsAhead = 24;
 // Nodes whose heads are near enough wait until so many are there, while the rest of their codes is
 // being fetched.
 inline constexpr std::size_t kLikelyMax = 8;
@@ -144,8 +142,10 @@ struct Pool {
   std::uint32_t cursor;  // everything before it is expanded
 };
 
-/// Merges what waits into the pool.
-NEARLITE_ALWAYS_INLINE void merge(Pool& pool, Waiting& waiting) {
+/// Merges what waits into the pool, and fetches the lists of what gets in: most of it is expanded,
+/// and by then the list should be there.
+NEARLITE_ALWAYS_INLINE void merge(const Graph::Impl& graph, unsigned level, Pool& pool,
+                                  Waiting& waiting) {
   alignas(64) std::uint64_t sorted[Waiting::kMax];
   const std::uint32_t count = waiting.count;
   for (std::uint32_t i = count; i < Waiting::kMax; ++i) waiting.packed[i] = ~std::uint64_t{0};
@@ -157,6 +157,7 @@ NEARLITE_ALWAYS_INLINE void merge(Pool& pool, Waiting& waiting) {
   std::uint32_t end = pool.size;  // what is at or behind it is in its place
   for (std::uint32_t i = count; i-- > 0;) {
     const std::uint32_t place = rank_of(pool.entries, pool.size, sorted[i]);
+    if (place < pool.max) prefetch_list(graph, id_of(sorted[i]), level);
     // The entries [place, end) move i + 1 places up; what would get beyond the last place is lost.
     if (place + i + 1 < pool.max) {
       const std::uint32_t kept = end < pool.max - i - 1 ? end : pool.max - i - 1;
@@ -168,15 +169,6 @@ NEARLITE_ALWAYS_INLINE void merge(Pool& pool, Waiting& waiting) {
   }
   pool.size = pool.size + count < pool.max ? pool.size + count : pool.max;
   if (end < pool.cursor) pool.cursor = end;
-}
-
-/// Merges what waits, and fetches the lists of the nodes that are expanded next.
-NEARLITE_ALWAYS_INLINE void take_waiting(const Graph::Impl& graph, unsigned level, Pool& pool,
-                                         Waiting& waiting) {
-  merge(pool, waiting);
-  for (std::uint32_t i = pool.cursor; i < pool.cursor + kListsAhead && i < pool.size; ++i) {
-    if ((pool.entries[i] & 1) == 0) prefetch_list(graph, id_of(pool.entries[i]), level);
-  }
 }
 
 /// Compares up to four ids and lets those wait that get into the pool.
@@ -192,7 +184,7 @@ NEARLITE_ALWAYS_INLINE void offer(const Graph::Impl& graph, const QueryCode& que
     waiting.packed[waiting.count] = packed;
     waiting.count += packed < bound ? 1 : 0;
   }
-  if (waiting.count > Waiting::kMax - 4) take_waiting(graph, level, pool, waiting);
+  if (waiting.count > Waiting::kMax - 4) merge(graph, level, pool, waiting);
 }
 
 /// The heads of up to four codes, as codes of their own.
@@ -262,7 +254,7 @@ NEARLITE_ALWAYS_INLINE void compare_round(const Graph::Impl& graph, const QueryC
     const std::size_t count = likely_count - i < 4 ? likely_count - i : 4;
     offer<kind>(graph, query, level, likely + i, count, pool, waiting);
   }
-  if (waiting.count > 0) take_waiting(graph, level, pool, waiting);
+  if (waiting.count > 0) merge(graph, level, pool, waiting);
   for (; next < next_end; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
 }
 
