@@ -34,6 +34,7 @@ class Engine:
     kind: str  # nearlite, hnswlib, python, vectorlite, sqlite-vec
     simd: str = ""  # forces Nearlite's dispatch
     shares_index_of: str = ""  # measured on the index another engine built
+    pragmas: str = ""  # of the connection
     efs: tuple[int, ...] = EVERY_EF
     queries: int = 1_000
 
@@ -94,7 +95,7 @@ class Engine:
 
     def open(self, worker: Worker, folder: Path, form: str = "match") -> None:
         if self.is_sql():
-            worker.ask("open", path=str(folder / "t.db"), form=form,
+            worker.ask("open", path=str(folder / "t.db"), form=form, pragmas=self.pragmas,
                        options=self._options(folder))
         else:
             worker.ask("load", path=str(folder / "index"))
@@ -104,6 +105,8 @@ class Engine:
 
 
 NEARLITE = Engine("nearlite", "nearlite")
+NEARLITE_MAPPED = Engine("nearlite-mapped", "nearlite", shares_index_of="nearlite",
+                         pragmas="PRAGMA mmap_size = 17179869184;")
 HNSWLIB = Engine("hnswlib", "hnswlib")
 NEARLITE_AVX2 = Engine("nearlite-avx2", "nearlite", "avx2", "nearlite")
 HNSWLIB_AVX2 = Engine("hnswlib-avx2", "hnswlib", shares_index_of="hnswlib")

@@ -17,6 +17,7 @@ class Target:
     unit: str  # "×" for ratios
     measured: float | None
     less_is_better: bool = False
+    mapped: float | None = None  # the same with PRAGMA mmap_size
 
     @property
     def verdict(self) -> str:
@@ -38,7 +39,9 @@ def _search(figures: Figures) -> list[Target]:
             ours: str = "nearlite") -> None:
         for recall in recalls:
             found.append(Target(f"search, {data}, recall {recall}", theirs, at_least, aim, "×",
-                                figures.ratio(data, ours, theirs, recall)))
+                                figures.ratio(data, ours, theirs, recall),
+                                mapped=ours == "nearlite" and figures.ratio(
+                                    data, "nearlite-mapped", theirs, recall) or None))
 
     for data in ("synthetic-384-100k", "glosses-100k"):
         add(data, HIGH_RECALLS, "hnswlib", 4, 5.5)
