@@ -4,9 +4,9 @@
 //   micro_graph <data folder> <graph file> [rounds] [ef ...]
 // The data folder holds rows.f32 and queries.f32 (float32, row after row) and truth.i32 (ten row
 // numbers a query); the graph file keeps the lists between runs and is made when it is missing.
-// Prints the median and the fastest time of a walk, of the same walk once more (all it reads is in the
-// cache then), and of a whole search in memory: query prepared, walk, candidates rescored; and how
-// many codes a walk compares.
+// Prints the median and the fastest time of a walk, of the same walk once more (all it reads is in
+// the cache then), and of a whole search in memory: query prepared, walk, candidates rescored; and
+// how many codes a walk compares.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -204,10 +204,11 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < widths.size(); ++i) run(fixture, widths[i], context, points[i]);
   }
   for (std::size_t i = 0; i < widths.size(); ++i) {
-    std::printf("ef %4u  recall %.4f  compared %6.0f  walk p50 %6.2f p10 %6.2f  again p50 %6.2f  "
-                "whole p50 %6.2f p10 %6.2f us\n",
-                widths[i], points[i].recall, points[i].compared, quantile(points[i].walk, 0.5),
-                quantile(points[i].walk, 0.1), quantile(points[i].again, 0.5),
-                quantile(points[i].whole, 0.5), quantile(points[i].whole, 0.1));
+    std::printf(
+        "ef %4u  recall %.4f  compared %6.0f  walk p50 %6.2f p10 %6.2f  again p50 %6.2f  "
+        "whole p50 %6.2f p10 %6.2f us\n",
+        widths[i], points[i].recall, points[i].compared, quantile(points[i].walk, 0.5),
+        quantile(points[i].walk, 0.1), quantile(points[i].again, 0.5),
+        quantile(points[i].whole, 0.5), quantile(points[i].whole, 0.1));
   }
 }

@@ -47,8 +47,9 @@ def how(figures: Figures) -> str:
 * {line["cpu"]}, {line["cores"]} cores; load while searching: median {figures.load:.1f}; at most
   {figures.load_max:.1f}. Nearlite at commit `{line["commit"]}`{_simd(figures)}.{busy}
 * Nearlite is the extension, loaded into Debian's SQLite with SQLite's default settings (2 MB page
-  cache, no memory mapping), files in WAL mode; `nearlite-mapped` is the same with `PRAGMA mmap_size`. A query is a statement prepared once, a float32 blob
-  bound, ten rows of rowid and distance read; one thread, one query at a time.
+  cache, no memory mapping), files in WAL mode; `nearlite-mapped` is the same with `PRAGMA
+  mmap_size`. A query is a statement prepared once, a float32 blob bound, ten rows of rowid and
+  distance read; one thread, one query at a time.
 * hnswlib is its C++ source compiled with `-O3 -march=native` and called in process: no SQL, no
   disk. USearch and FAISS are their PyPI wheels, asked for all queries in one batch by one
   thread, which spares them Python's cost per call. vectorlite and sqlite-vec are loaded into the

@@ -111,7 +111,8 @@ bool DirectReader::begin() {
 // A wrong place costs nothing: reading decides.
 void DirectReader::expect(std::int64_t key, std::uint64_t offset, std::size_t size) {
   constexpr std::size_t kLine = 64;
-  if (!is_mapped_ || paused_ > 0 || key < 0 || !is_known(key) || offset + size > blob_bytes_) return;
+  if (!is_mapped_ || paused_ > 0 || key < 0 || !is_known(key) || offset + size > blob_bytes_)
+    return;
   if (!locate(key, header_bytes_ + offset, size)) return;
   for (const Extent& piece : extents_) {
     const auto at = static_cast<sqlite3_int64>(piece.at);

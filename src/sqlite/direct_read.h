@@ -32,8 +32,9 @@ class DirectReader {
   /// Asks SQLite for the file; before each series of reads, inside a transaction, for it may be
   /// another one than last time (DETACH, ATTACH). False: there is none.
   [[nodiscard]] bool begin();
-  /// These bytes will be read next. Where the host lets SQLite map the file (PRAGMA mmap_size), they
-  /// are fetched into the processor's cache meanwhile, several at a time; else nothing happens.
+  /// These bytes will be read next. Where the host lets SQLite map the file (PRAGMA mmap_size),
+  /// they are fetched into the processor's cache meanwhile, several at a time; else nothing
+  /// happens.
   void expect(std::int64_t key, std::uint64_t offset, std::size_t size);
   /// Copies the bytes from `offset` on of the blob of row `key`. False: not to be had this way.
   /// Must be followed by report() when true. Errors of the file are "false", too. REQUIRES: begin()
