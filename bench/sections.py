@@ -35,7 +35,8 @@ numbers from one run on one machine; what counts are the ratios, at equal recall
 
 
 def how(figures: Figures) -> str:
-    line = figures.lines[-1]
+    # All lines are of one build of the extension; who goes on later may have changed the work tree.
+    line = figures.lines[0]
     busy = ""
     if figures.is_busy:
         busy = """

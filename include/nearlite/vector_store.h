@@ -31,6 +31,8 @@ struct StoreOptions {
   bool create = true;
   /// How long to wait for another process; 0 or less: not at all.
   std::chrono::milliseconds busy_timeout{5000};
+  /// As OpenOptions::mmap_bytes, for every connection of the store.
+  std::int64_t mmap_bytes = 0;
   /// Read connections kept at most, 0 to 1,024: so many threads search at once. 0: one per
   /// processor.
   int reader_count = 0;

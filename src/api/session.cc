@@ -34,6 +34,7 @@ Result<std::shared_ptr<Session>> Session::open(const std::string& path,
   flags.is_read_only = options.read_only;
   flags.may_create = options.create;
   flags.busy_timeout_ms = static_cast<int>(timeout.count());
+  flags.mmap_bytes = options.mmap_bytes;
   flags.has_extension = options.extension;
   NEARLITE_ASSIGN(sqlite::OwnedConnection connection, sqlite::OwnedConnection::open(path, flags));
   return std::make_shared<Session>(std::move(connection), options);

@@ -28,6 +28,7 @@ Result<Database> open_database(const std::string& path, const StoreOptions& opti
   open.read_only = options.read_only;
   open.create = may_create;
   open.busy_timeout = options.busy_timeout;
+  open.mmap_bytes = options.mmap_bytes;
   auto database = Database::open(path, open);
   if (!database.ok() && !may_create && !std::filesystem::exists(path)) {
     return Status(Code::kNotFound, "nearlite: there is no vector store in " + path);
@@ -180,7 +181,7 @@ Status VectorStore::save(const std::string& path, const Watch& watch) {
 
 Status VectorStore::close() {
   if (!impl_) return Impl::closed();
-  const std::unique_lock alone(impl_->life);
+  const Impl::Closing closing(*impl_);
   if (impl_->is_closed) return Impl::closed();
   const std::lock_guard lock(impl_->writer_mutex);
   NEARLITE_TRY(impl_->writer->close());

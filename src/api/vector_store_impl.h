@@ -1,8 +1,8 @@
 // What a VectorStore is made of: one writing connection behind a mutex, and reading ones that are
 // lent out. vector_store.cc opens, saves and closes; vector_store_use.cc is everything in between.
 //
-// Lock order: `life`, then `writer_mutex` or `batch_mutex`; `pool_mutex` is never held while a
-// connection is used.
+// Lock order: `closing`, then `life`, then `writer_mutex` or `batch_mutex`; `pool_mutex` is never
+// held while a connection is used.
 #pragma once
 
 #include <atomic>
@@ -30,9 +30,13 @@ struct VectorStore::Impl {
   Element element = Element::kFloat32;
   std::size_t reader_count_max = 0;  // 0: in memory, there can be none
 
-  /// Held shared by every call, exclusively by close().
+  /// Held shared by every call (enter()), exclusively by close().
   std::shared_mutex life;
   bool is_closed = false;  // GUARDED BY life
+  /// Held by close(). Whoever calls meanwhile waits for it, for `life` alone prefers those that
+  /// hold it shared: busy threads would keep close() out for ever.
+  std::mutex closing;
+  std::atomic<bool> is_closing = false;  // written under `closing`
 
   std::mutex writer_mutex;
   std::optional<Database> database;       // GUARDED BY writer_mutex
@@ -55,10 +59,18 @@ struct VectorStore::Impl {
   void give_back(std::unique_ptr<Index> reader) noexcept;
   Status copy_to(const std::string& target, const Watch& watch);
 
+  /// Keeps close() out while it is held.
+  [[nodiscard]] std::shared_lock<std::shared_mutex> enter() {
+    if (is_closing.load(std::memory_order_acquire)) {
+      const std::lock_guard wait(closing);
+    }
+    return std::shared_lock(life);
+  }
+
   /// Runs `body` (Index& -> Status or Result) on the writing connection.
   template <class Body>
   auto write(Body&& body) -> decltype(body(*writer)) {
-    const std::shared_lock alive(life);
+    const auto alive = enter();
     if (is_closed) return closed();
     const std::lock_guard lock(writer_mutex);
     auto result = body(*writer);
@@ -70,13 +82,30 @@ struct VectorStore::Impl {
   template <class Body>
   auto read(Body&& body) -> decltype(body(*writer)) {
     if (reader_count_max == 0 || has_pending) return write(body);
-    const std::shared_lock alive(life);
+    const auto alive = enter();
     if (is_closed) return closed();
     auto reader = borrow();
     if (!reader.ok()) return reader.status();
     Loan loan(*this, std::move(*reader));
     return body(*loan.index);
   }
+
+  /// Alone with the store, until it goes.
+  class Closing {
+   public:
+    explicit Closing(Impl& store) : closing_(store.closing), store_(store) {
+      store.is_closing.store(true, std::memory_order_release);
+      alone_ = std::unique_lock(store.life);
+    }
+    ~Closing() { store_.is_closing.store(false, std::memory_order_release); }
+    Closing(const Closing&) = delete;
+    Closing& operator=(const Closing&) = delete;
+
+   private:
+    std::lock_guard<std::mutex> closing_;
+    Impl& store_;
+    std::unique_lock<std::shared_mutex> alone_;
+  };
 
   static Status closed() {
     return Status(Code::kInvalidArgument, "nearlite: the vector store is closed");

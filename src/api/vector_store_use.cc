@@ -9,6 +9,7 @@ Result<std::unique_ptr<Index>> VectorStore::Impl::open_reader(bool may_lock) con
   OpenOptions open;
   open.read_only = !may_lock || options.read_only;
   open.busy_timeout = options.busy_timeout;
+  open.mmap_bytes = options.mmap_bytes;
   NEARLITE_ASSIGN(Database reader, Database::open(path, open));
   NEARLITE_ASSIGN(Index index, Index::open(reader, name));
   return std::make_unique<Index>(std::move(index));  // keeps the connection
@@ -137,7 +138,7 @@ Result<std::vector<std::vector<Hit>>> VectorStore::search_batch(
     return index.search_batch(queries, k, thread_count, options);
   };
   if (impl_->reader_count_max == 0 || impl_->has_pending) return impl_->write(ask);
-  const std::shared_lock alive(impl_->life);
+  const auto alive = impl_->enter();
   if (impl_->is_closed) return Impl::closed();
   const std::lock_guard lock(impl_->batch_mutex);
   if (!impl_->batch) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <unordered_map>
 
 #include "base/try.h"
@@ -144,7 +145,7 @@ Status Index::measure_known(ExactDistance& distance, std::span<Hit> hits) {
   }
   if (scratch_->known.empty()) return {};
   Status status;
-  store_->read_known(scratch_->known, [&](std::size_t index, std::span<const std::byte> stored) {
+  const auto measure_one = [&](std::size_t index, std::span<const std::byte> stored) {
     Hit& hit = hits[scratch_->known_hits[index]];
     const Result<double> exact = distance.to(stored);
     if (exact.ok()) {
@@ -153,7 +154,8 @@ Status Index::measure_known(ExactDistance& distance, std::span<Hit> hits) {
     } else if (status.ok()) {
       status = exact.status();
     }
-  });
+  };
+  store_->read_known(scratch_->known, std::ref(measure_one));  // a copy would be allocated
   return status;
 }
 

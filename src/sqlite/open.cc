@@ -44,6 +44,12 @@ Result<OwnedConnection> OwnedConnection::open(const std::string& path, const Ope
   if (rc != SQLITE_OK) return from_sqlite(connection.handle_, rc, path);
   sqlite3_busy_timeout(connection.handle_, flags.busy_timeout_ms);
   if (flags.has_extension) NEARLITE_TRY(register_extension(connection.handle_));
+  if (flags.mmap_bytes > 0) {
+    // By the statement: SQLITE_FCNTL_MMAP_SIZE would not tell the pager, which unmaps in time.
+    const std::string sql = "PRAGMA main.mmap_size = " + std::to_string(flags.mmap_bytes);
+    const int set = sqlite3_exec(connection.handle_, sql.c_str(), nullptr, nullptr, nullptr);
+    if (set != SQLITE_OK) return from_sqlite(connection.handle_, set, path);
+  }
   return connection;
 }
 

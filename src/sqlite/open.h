@@ -19,6 +19,7 @@ struct OpenFlags {
   bool is_read_only = false;
   bool may_create = false;
   int busy_timeout_ms = 0;
+  std::int64_t mmap_bytes = 0;
   bool has_extension = true;
 };
 

@@ -129,7 +129,8 @@ class SqliteStore final : public Store {
   VectorLayout layout_;
   DirectReader direct_;
   std::array<Statement, kVerbCount> statements_;
-  std::vector<std::byte> slot_;  // scratch
+  std::vector<std::byte> slot_;   // scratch
+  std::vector<std::byte> known_;  // of read_known(), whose visitor may use the other
 };
 
 }  // namespace nearlite::sqlite

@@ -106,7 +106,8 @@ void SqliteStore::read_known(
     std::span<const KnownVector> wanted,
     const std::function<void(std::size_t index, std::span<const std::byte> vector)>& visit) {
   if (blocks_ != Blocks::kVectors || !direct_.begin()) return;
-  std::vector<std::byte> bytes(layout_.vector_bytes);  // Not the scratch: the visitor may call us.
+  std::vector<std::byte>& bytes = known_;
+  bytes.resize(layout_.vector_bytes);
   const auto offset_of = [&](NodeId id) {
     return layout_.offset_of(id) + VectorLayout::kSlotHeaderBytes;
   };

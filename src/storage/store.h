@@ -66,6 +66,7 @@ class Store {
           visit) = 0;
   /// Visits those of `wanted` that are to be had for much less than read_vectors() costs: `index`
   /// says which. `vector` lives during the call only, and its bytes have the hash that was given.
+  /// Not to be called by its own visitor.
   virtual void read_known(
       std::span<const KnownVector> /*wanted*/,
       const std::function<void(std::size_t index, std::span<const std::byte> vector)>& /*visit*/) {}

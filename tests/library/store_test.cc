@@ -211,6 +211,34 @@ TEST_F(StoreTest, ABusyWriterIsWaitedForAsLongAsToldAndNoLonger) {
   EXPECT_TRUE(store.insert(2, vector_of(2)).ok());
 }
 
+TEST_F(StoreTest, MappedFilesAnswerAlike) {
+  StoreOptions options = store_options(8);
+  VectorStore plain = open(options);
+  options.mmap_bytes = 1 << 26;
+  VectorStore mapped = open(options);
+  ASSERT_TRUE(mapped
+                  .with_database([](Database& database) {
+                    Statement asked = take(database.prepare("PRAGMA mmap_size"));
+                    EXPECT_TRUE(take(asked.step()));
+                    EXPECT_EQ(asked.column_int64(0), 1 << 26);
+                    return Status();
+                  })
+                  .ok());
+  for (int round = 0; round < 3; ++round) {
+    const int first = 1 + 500 * round;
+    ASSERT_TRUE(plain.insert(range(first, first + 499), vectors_of(first, first + 499)).ok());
+    for (int id = first; id < first + 500; id += 50) {
+      const auto expected = take(plain.search(vector_of(id), 5, {}));
+      const auto found = take(mapped.search(vector_of(id), 5, {}));
+      ASSERT_EQ(found.size(), expected.size());
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_EQ(found[i].id, expected[i].id);
+        EXPECT_EQ(found[i].distance, expected[i].distance);
+      }
+    }
+  }
+}
+
 TEST_F(StoreTest, SqlOnTheSameFile) {
   StoreOptions options = store_options(8);
   options.index.columns = "lang text";

@@ -76,6 +76,20 @@ TEST(DatabaseTest, WithoutTheExtensionIsStockSqlite) {
   EXPECT_EQ(only_text(with, "SELECT nearlite_version()"), version());
 }
 
+TEST(DatabaseTest, MapsAsMuchOfTheFileAsTold) {
+  const std::string path = testing::TempDir() + "nearlite_mapped." + std::to_string(getpid());
+  OpenOptions options;
+  options.create = true;
+  {
+    Database plain = take(Database::open(path, options));
+    EXPECT_EQ(only_text(plain, "PRAGMA mmap_size"), "0");
+    options.mmap_bytes = 1 << 26;
+    Database mapped = take(Database::open(path, options));
+    EXPECT_EQ(only_text(mapped, "PRAGMA mmap_size"), std::to_string(1 << 26));
+  }
+  std::remove(path.c_str());
+}
+
 TEST(DatabaseTest, ExecuteStopsAtTheFirstFailure) {
   Database db = open_in_memory();
   const Status status = db.execute(
