@@ -42,8 +42,8 @@ struct OpenOptions {
   std::chrono::milliseconds busy_timeout{5000};
   /// Bytes of the file that SQLite may map into memory (PRAGMA mmap_size; SQLite has a limit of its
   /// own); 0 or less: its default, usually none. Searches that read distances take a seventh to a
-  /// quarter less then, but an I/O error in a mapped page, or another program that truncates the file, is a
-  /// signal that ends the process: https://sqlite.org/mmap.html.
+  /// quarter less then, but an I/O error in a mapped page, or another program that truncates the
+  /// file, is a signal that ends the process: https://sqlite.org/mmap.html.
   std::int64_t mmap_bytes = 0;
   /// Register Nearlite. Without it the connection is one of plain SQLite, as other programs would
   /// open the file: tables of the module hnsw cannot be used, everything else can.
