@@ -29,13 +29,21 @@ void Connection::remove(const Table& table) noexcept {
   if (found != tables_.end()) tables_.erase(found);
 }
 
+Result<bool> is_valid(sqlite3* db, const char* sql) {
+  const auto prepared = Statement::prepare(db, sql, "extension", 0);
+  if (prepared.status().code() == Code::kNoMemory) return prepared.status();
+  return prepared.ok();
+}
+
 // The pragma, not the table of that name: it needs no schema, which may be locked or encrypted yet.
-bool has_module(sqlite3* db, std::string_view name) {
+Result<bool> has_module(sqlite3* db, std::string_view name) {
   auto asked = Statement::prepare(db, "PRAGMA module_list", "modules", 0);
+  if (asked.status().code() == Code::kNoMemory) return asked.status();
   if (!asked.ok()) return true;
   StatementUse use = asked->use();
   for (bool is_told = false;; is_told = true) {
     const auto row = use.step();
+    if (row.status().code() == Code::kNoMemory) return row.status();
     if (!row.ok()) return true;
     if (!*row) return !is_told;  // SQLite without this pragma does not tell
     if (equals_ignoring_case(use.column_text(0), name)) return true;

@@ -76,8 +76,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 Status register_index_module(Connection& connection);
 /// USING vec0(…). The module keeps `owner`, if it has one, alive.
 Status register_vec0_module(Connection& connection, std::shared_ptr<Connection> owner);
-/// Whether `db` has a module of this name; true where it cannot be asked.
-[[nodiscard]] bool has_module(sqlite3* db, std::string_view name);
+/// Whether `sql` can be prepared, with what the connection knows now. Errors: kNoMemory, which must
+/// not be taken for an answer: something would stay unregistered, and nobody would be told.
+Result<bool> is_valid(sqlite3* db, const char* sql);
+/// Whether `db` has a module of this name; true where it cannot be asked. Errors: kNoMemory.
+Result<bool> has_module(sqlite3* db, std::string_view name);
 Status register_knn_module(Connection& connection, const std::string& module_name,
                            const std::string& table_name);
 /// libSQL's vector_top_k, where no module of that name is known yet.

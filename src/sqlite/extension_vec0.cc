@@ -19,20 +19,21 @@ namespace {
 constexpr int kOldestHost = 3'038'000;
 
 // Loading twice is harmless: what is registered stays. It may be sqlite-vec itself, however.
-bool is_loaded(sqlite3* db) {
-  auto asked = Statement::prepare(db, "SELECT vec_debug()", "vec0", 0);
-  if (!asked.ok()) return false;
-  StatementUse use = asked->use();
-  const auto row = use.step();
-  return row.ok() && *row && use.column_text(0).find(kVec0DebugMark) != std::string_view::npos;
+Result<bool> is_loaded(sqlite3* db) {
+  NEARLITE_ASSIGN(const bool has_function, is_valid(db, "SELECT vec_debug()"));
+  if (!has_function) return false;
+  NEARLITE_ASSIGN(Statement asked, Statement::prepare(db, "SELECT vec_debug()", "vec0", 0));
+  StatementUse use = asked.use();
+  NEARLITE_ASSIGN(const bool has_row, use.step());
+  return has_row && use.column_text(0).find(kVec0DebugMark) != std::string_view::npos;
 }
 
-bool is_valid(sqlite3* db, const char* sql) { return Statement::prepare(db, sql, "vec0", 0).ok(); }
-
 // nearlite.so has the same module. That of sqlite-vec comes with its functions.
-bool has_module_of_nearlite(sqlite3* db) {
-  return is_valid(db, "SELECT nearlite_connection()") && !is_valid(db, "SELECT vec_debug()") &&
-         has_module(db, "vec0");
+Result<bool> has_module_of_nearlite(sqlite3* db) {
+  NEARLITE_ASSIGN(const bool has_nearlite, is_valid(db, "SELECT nearlite_connection()"));
+  NEARLITE_ASSIGN(const bool has_functions, is_valid(db, "SELECT vec_debug()"));
+  if (!has_nearlite || has_functions) return false;
+  return has_module(db, "vec0");
 }
 
 Status initialise(sqlite3* db) {
@@ -40,13 +41,15 @@ Status initialise(sqlite3* db) {
     return {Code::kInternal,
             std::string("vec0 needs SQLite 3.38 or newer, this is ") + sqlite3_libversion()};
   }
-  if (is_loaded(db)) return {};
-  if (!has_module_of_nearlite(db)) {
+  NEARLITE_ASSIGN(const bool is_here, is_loaded(db));
+  if (is_here) return {};
+  NEARLITE_ASSIGN(const bool is_shared, has_module_of_nearlite(db));
+  if (!is_shared) {
     const auto connection = std::make_shared<Connection>(db, "vec0_transaction");
     NEARLITE_TRY(register_vec0_module(*connection, connection));
   }
-  NEARLITE_TRY(register_vec0_functions(db));
-  return register_vec0_each(db);
+  NEARLITE_TRY(register_vec0_each(db));
+  return register_vec0_functions(db);  // last, for is_loaded() asks for one of them
 }
 
 }  // namespace

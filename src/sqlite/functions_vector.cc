@@ -312,10 +312,11 @@ Status register_function(sqlite3* db, const Function& function) {
   return rc == SQLITE_OK ? Status() : from_sqlite(db, rc, function.name);
 }
 
-/// Whether no function has this name, with any number of arguments.
-bool is_free(sqlite3* db, const char* name) {
+/// Whether no function has this name, with any number of arguments. Errors: kNoMemory.
+Result<bool> is_free(sqlite3* db, const char* name) {
   const auto probe =
       Statement::prepare(db, std::string("SELECT ") + name + "(1, 2, 3, 4, 5)", "", 0);
+  if (probe.status().code() == Code::kNoMemory) return probe.status();
   const std::string complaint = std::string("no such function: ") + name;
   return !probe.ok() && probe.status().message().find(complaint) != std::string::npos;
 }
@@ -329,7 +330,8 @@ Status register_vector_functions(sqlite3* db) {
 
 Status register_libsql_functions(sqlite3* db) {
   for (const Function& function : kAliases) {
-    if (is_free(db, function.name)) NEARLITE_TRY(register_function(db, function));
+    NEARLITE_ASSIGN(const bool may_take, is_free(db, function.name));
+    if (may_take) NEARLITE_TRY(register_function(db, function));
   }
   return Status();
 }

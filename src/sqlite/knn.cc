@@ -250,7 +250,8 @@ Status register_knn_module(Connection& connection, const std::string& module_nam
 }
 
 Status register_top_k_module(Connection& connection) {
-  if (has_module(connection.db(), "vector_top_k")) return {};
+  NEARLITE_ASSIGN(const bool is_taken, has_module(connection.db(), "vector_top_k"));
+  if (is_taken) return {};
   return register_module(connection, "vector_top_k", "", kTopK);
 }
 

@@ -334,7 +334,6 @@ constexpr auto kDistance = c_callback<&vec_distance>();
 
 constexpr std::array kFunctions{
     Function{"vec_version", 0, c_callback<&vec_version>()},
-    Function{"vec_debug", 0, c_callback<&vec_debug>()},
     Function{"vec_distance_l2", 2, kDistance, Metric::kL2},
     Function{"vec_distance_l1", 2, kDistance, Metric::kL1},
     Function{"vec_distance_cosine", 2, kDistance, Metric::kCosine},
@@ -351,6 +350,8 @@ constexpr std::array kFunctions{
     Function{"vec_int8", 1, c_callback<&vec_int8>()},
     Function{"vec_quantize_int8", 2, c_callback<&vec_quantize_int8>()},
     Function{"vec_quantize_binary", 1, c_callback<&vec_quantize_binary>()},
+    // The last: who finds it takes all others to be there.
+    Function{"vec_debug", 0, c_callback<&vec_debug>()},
 };
 
 }  // namespace

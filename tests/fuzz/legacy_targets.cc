@@ -170,8 +170,11 @@ void try_table(Input& input) {
   Rows before;
   const bool is_readable = image->run(kReads[0], {}, &before) == SQLITE_OK;
   const bool in_transaction = input.below(2) == 0 && image->exec("BEGIN") == SQLITE_OK;
-  const char* const writes[] = {"INSERT INTO t(t) VALUES('upgrade')", "DELETE FROM t WHERE id = ''",
-                                "UPDATE t SET n = n"};
+  // The key is longer than any that damage() writes: no row has it.
+  const char* const writes[] = {
+      "INSERT INTO t(t) VALUES('upgrade')",
+      "DELETE FROM t WHERE id = 'a key of more than forty bytes, which nobody has'",
+      "UPDATE t SET n = n"};
   const char* const move = writes[input.below(std::size(writes))];
   const bool is_moved = image->exec(move) == SQLITE_OK;
   if (in_transaction) image->exec(input.below(2) == 0 ? "COMMIT" : "ROLLBACK");
