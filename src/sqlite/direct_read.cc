@@ -226,8 +226,10 @@ bool DirectReader::learn_leaf(std::uint32_t page, std::int64_t wanted) {
     if (!is_ours) continue;
     const auto slot = static_cast<std::size_t>(key);
     if (slot >= places_.size()) {
-      places_.resize(slot + slot / 2 + 1);
-      overflow_.resize(places_.size() * overflow_count_);
+      // In this order: without memory for the second, the first is merely larger than it must be.
+      const std::size_t size = slot + slot / 2 + 1;
+      overflow_.resize(size * overflow_count_);
+      places_.resize(size);
     }
     places_[slot] = start_of(page) + begin;
     if (overflow_count_ > 0) {
