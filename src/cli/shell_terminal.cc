@@ -3,6 +3,7 @@
 // Ctrl-C while a statement runs ends the statement; at the prompt it begins a new line. The history
 // is in NEARLITE_HISTORY, or ~/.nearlite_history, readable by its owner only; set to nothing, none
 // is kept.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <histedit.h>
 #include <poll.h>
@@ -36,17 +37,41 @@ char* prompt(EditLine* /*editor*/) {
   return const_cast<char*>(current_prompt);  // libedit's type; it does not write
 }
 
+// The terminal that is the standard input, opened a second time, for reads that do not wait: the
+// kernel discards what was typed when it sends the signal of Ctrl-C, also what poll() has just
+// announced, and a read that waits would then outlast the signal. A file description of our own,
+// since the standard input's flags are shared with other processes.
+class TerminalInput {
+ public:
+  TerminalInput() {
+    char name[256];
+    if (ttyname_r(STDIN_FILENO, name, sizeof name) != 0) return;
+    const int opened = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (opened >= 0) file_ = opened;
+  }
+  ~TerminalInput() {
+    if (file_ != STDIN_FILENO) close(file_);
+  }
+  TerminalInput(const TerminalInput&) = delete;
+  TerminalInput& operator=(const TerminalInput&) = delete;
+
+  [[nodiscard]] int file() const { return file_; }
+
+ private:
+  int file_ = STDIN_FILENO;  // where the terminal cannot be opened
+};
+
 // Waits for a byte of the terminal; false after a signal, also one that came before the wait: it
 // may come while the editor writes the prompt. Signals are let in by ppoll() only, so none is
 // missed.
-bool wait_for_input() {
+bool wait_for_input(int file) {
   sigset_t ours;
   sigset_t before;
   sigemptyset(&ours);
   sigaddset(&ours, SIGINT);
   sigaddset(&ours, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &ours, &before);
-  pollfd input{STDIN_FILENO, POLLIN, 0};
+  pollfd input{file, POLLIN, 0};
   int found = -1;
   if (is_interrupted()) {
     errno = EINTR;
@@ -57,15 +82,26 @@ bool wait_for_input() {
   return found > 0;
 }
 
+// Reads a byte of the terminal: 1, 0 at its end, -1 after a signal or an error.
+int read_byte(int file, char& out) {
+  ssize_t got = 0;
+  do {
+    if (!wait_for_input(file)) return -1;
+    got = read(file, &out, 1);
+  } while (got < 0 && errno == EAGAIN);
+  return static_cast<int>(got);
+}
+
 // Reads a character of the terminal. libedit's own function goes on after a signal; ours ends the
 // line, so that Ctrl-C can begin a new one.
-int read_character(EditLine* /*editor*/, wchar_t* out) {
+int read_character(EditLine* editor, wchar_t* out) {
+  const TerminalInput* input = nullptr;
+  el_get(editor, EL_CLIENTDATA, &input);
   char bytes[8];
   std::mbstate_t state{};
   for (std::size_t count = 0; count < sizeof bytes; ++count) {
-    if (!wait_for_input()) return -1;
-    const ssize_t got = read(STDIN_FILENO, bytes + count, 1);
-    if (got <= 0) return got == 0 ? 0 : -1;
+    const int got = read_byte(input->file(), bytes[count]);
+    if (got <= 0) return got;
     // A Ctrl-D typed before the editor listened reaches it as a zero byte.
     if (bytes[count] == '\0') bytes[count] = '\x04';
     state = std::mbstate_t{};
@@ -101,6 +137,7 @@ class Terminal {
     el_set(editor_.get(), EL_EDITOR, "emacs");
     el_set(editor_.get(), EL_SIGNAL, 0);
     el_set(editor_.get(), EL_HIST, &history, past_.get());
+    el_set(editor_.get(), EL_CLIENTDATA, &input_);
     el_set(editor_.get(), EL_GETCFN, &read_character);
     el_source(editor_.get(), nullptr);  // the user's ~/.editrc
   }
@@ -135,6 +172,7 @@ class Terminal {
   [[nodiscard]] bool is_ready() const { return editor_ != nullptr && past_ != nullptr; }
 
  private:
+  TerminalInput input_;
   Editor editor_;
   Past past_;
   std::string file_;

@@ -242,6 +242,20 @@ class TerminalTest(CommandCase):
         terminal.type("SELECT 'fresh ' || 'start';\n")
         terminal.wait_for("fresh start")
 
+    def test_interrupt_while_typed_words_are_read(self):
+        """The kernel discards what was typed when Ctrl-C comes, also what the shell has just been
+        told of. The delay sweeps over the time in which it reads."""
+        terminal = Terminal(self)
+        for delay_us in range(400):
+            terminal.type("SELECT 1 +\n")
+            terminal.wait_for("...> ")
+            terminal.type("typed in vain")
+            end = time.perf_counter() + delay_us / 2e6
+            while time.perf_counter() < end:
+                pass
+            terminal.type("\x03")
+            terminal.wait_for("nearlite> ")
+
     def test_interrupt_before_the_editor_reads(self):
         terminal = Terminal(self)
         for _ in range(40):
