@@ -39,7 +39,7 @@ Result<IndexStats> Index::stats() {
   stats.max_node_id = at.max_node_id;
   const std::shared_ptr<Cache> cache = write_ ? write_->cache : slot_->get();
   if (cache) {
-    stats.memory_bytes = cache->graph().memory_bytes();
+    stats.memory_bytes = cache->memory_bytes();
     stats.cached = cache->standing(at) == Standing::kCurrent;
   }
   stats.load_count = load_count_;

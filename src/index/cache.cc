@@ -72,6 +72,26 @@ std::shared_ptr<const Quantizer> Cache::quantizer() const {
   return quantizer_;
 }
 
+std::shared_ptr<KeptVectors> Cache::kept_vectors(std::size_t vector_bytes,
+                                                 std::uint64_t bytes_max) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!KeptVectors::suits(at_.live_count, vector_bytes, bytes_max)) {
+    kept_vectors_.reset();  // it has grown
+  } else if (!kept_vectors_) {
+    try {
+      kept_vectors_ = std::make_shared<KeptVectors>(vector_bytes, bytes_max);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+  return kept_vectors_;
+}
+
+std::size_t Cache::memory_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return graph_->memory_bytes() + (kept_vectors_ ? kept_vectors_->memory_bytes() : 0);
+}
+
 bool Cache::remembers(std::uint64_t seq) const {
   const std::lock_guard lock(mutex_);
   return seq >= at_.unlink_floor;

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "index/kept_vectors.h"
 #include "index/options.h"
 #include "index/predicate.h"
 #include "storage/side_file.h"
@@ -57,6 +58,11 @@ class Cache {
   [[nodiscard]] std::shared_ptr<const Quantizer> quantizer() const;
   /// True while no node with delete_seq > seq has been unlinked.
   [[nodiscard]] bool remembers(std::uint64_t seq) const;
+  /// Where the vectors of a small index are kept; null when it is large, or there is no memory.
+  [[nodiscard]] std::shared_ptr<KeptVectors> kept_vectors(std::size_t vector_bytes,
+                                                          std::uint64_t bytes_max) noexcept;
+  /// Of the graph and of what is kept.
+  [[nodiscard]] std::size_t memory_bytes() const;
   /// Allocates ids up to `last` for a writer.
   Status reserve(NodeId last);
 
@@ -93,6 +99,7 @@ class Cache {
   std::unique_ptr<Graph> graph_;  // lists: one writer under mutex_, lock-free readers
   // GUARDED BY mutex_
   std::shared_ptr<const Quantizer> quantizer_;
+  std::shared_ptr<KeptVectors> kept_vectors_;
   CommitRecord at_;  // without its lists
   // (seq, commit_id) of the commits the cache has been through, ascending; capacity reserved once.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> history_;

@@ -282,7 +282,9 @@ class Index {
   void keep_nearest(const View& view, const SearchRequest& request);
   Result<std::vector<Hit>> settle(const View& view, const SearchRequest& request);
   Status order_run(const SearchRequest& request, std::span<Hit> run);
-  Status measure_known(ExactDistance& distance, std::span<Hit> hits);
+  [[nodiscard]] std::shared_ptr<KeptVectors> kept_vectors() const;
+  Status measure_kept(ExactDistance& distance, std::span<Hit> hits, KeptVectors& kept);
+  Status measure_known(ExactDistance& distance, std::span<Hit> hits, KeptVectors* kept);
   Result<std::vector<Hit>> search_exact(const SearchRequest& request);
 
   // search_content.cc: both ways over somebody else's rows.

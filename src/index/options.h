@@ -33,6 +33,8 @@ struct IndexOptions {
   std::uint32_t parallel_insert_threshold =
       256;                         ///< batches below this size are linked by one thread
   std::uint32_t thread_count = 0;  ///< 0 = as many as there are cores; results do not depend on it
+  /// An index whose vectors fit in as much keeps those it has read (kept_vectors.h). 0 = none does.
+  std::uint64_t kept_bytes_max = std::uint64_t{16} << 20;
 };
 
 /// What the codes of such an index are made from.

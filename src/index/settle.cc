@@ -107,9 +107,23 @@ Status Index::order_run(const SearchRequest& request, std::span<Hit> run) {
   return {};
 }
 
+namespace {
+
+Status set_exact(ExactDistance& distance, std::span<const std::byte> stored, Hit& hit) {
+  NEARLITE_ASSIGN(hit.distance, distance.to(stored));
+  hit.is_exact = true;
+  return {};
+}
+
+bool is_known(const Hit& hit) noexcept { return !hit.is_exact && hit.fingerprint != 0; }
+
+}  // namespace
+
 Status Index::measure(std::span<const float> query, std::span<Hit> hits) {
   ExactDistance distance(options_, query);
-  NEARLITE_TRY(measure_known(distance, hits));
+  const std::shared_ptr<KeptVectors> kept = kept_vectors();
+  if (kept) NEARLITE_TRY(measure_kept(distance, hits, *kept));
+  NEARLITE_TRY(measure_known(distance, hits, kept.get()));
   std::vector<NodeId>& ids = scratch_->wanted;
   ids.clear();
   for (const Hit& hit : hits) {
@@ -128,32 +142,50 @@ Status Index::measure(std::span<const float> query, std::span<Hit> hits) {
                                         [&](const Hit& candidate) { return candidate.id == id; });
     if (rowid != hit->rowid)
       return error(Code::kCorruption, "node " + std::to_string(id) + " has another row");
-    NEARLITE_ASSIGN(hit->distance, distance.to(stored));
-    hit->is_exact = true;
+    NEARLITE_TRY(set_exact(distance, stored, *hit));
+    if (kept && hit->fingerprint != 0 && fingerprint(stored) == hit->fingerprint)
+      kept->keep({id, hit->fingerprint}, stored);
     return Status();
   });
 }
 
+// Null where none are kept: in large indexes, and of external content, whose rows are all read.
+std::shared_ptr<KeptVectors> Index::kept_vectors() const {
+  const std::shared_ptr<Cache> cache = write_ ? write_->cache : slot_->get();
+  if (!cache || content_) return nullptr;
+  return cache->kept_vectors(vector_bytes(options_.element, options_.dim), options_.kept_bytes_max);
+}
+
+Status Index::measure_kept(ExactDistance& distance, std::span<Hit> hits, KeptVectors& kept) {
+  for (const Hit& hit : hits) {
+    if (is_known(hit)) kept.expect(hit.id);
+  }
+  Status status;
+  for (Hit& hit : hits) {
+    if (!is_known(hit)) continue;
+    kept.find({hit.id, hit.fingerprint}, [&](std::span<const std::byte> stored) {
+      status = set_exact(distance, stored, hit);
+    });
+    NEARLITE_TRY(status);
+  }
+  return {};
+}
+
 // Of the vectors that need not be read through SQLite.
-Status Index::measure_known(ExactDistance& distance, std::span<Hit> hits) {
+Status Index::measure_known(ExactDistance& distance, std::span<Hit> hits, KeptVectors* kept) {
   scratch_->known.clear();
   scratch_->known_hits.clear();
   for (std::size_t i = 0; i < hits.size(); ++i) {
-    if (hits[i].is_exact || hits[i].fingerprint == 0) continue;
+    if (!is_known(hits[i])) continue;
     scratch_->known.push_back({hits[i].id, hits[i].fingerprint});
     scratch_->known_hits.push_back(i);
   }
   if (scratch_->known.empty()) return {};
   Status status;
   const auto measure_one = [&](std::size_t index, std::span<const std::byte> stored) {
-    Hit& hit = hits[scratch_->known_hits[index]];
-    const Result<double> exact = distance.to(stored);
-    if (exact.ok()) {
-      hit.distance = *exact;
-      hit.is_exact = true;
-    } else if (status.ok()) {
-      status = exact.status();
-    }
+    Status one = set_exact(distance, stored, hits[scratch_->known_hits[index]]);
+    if (status.ok()) status = std::move(one);
+    if (kept != nullptr) kept->keep(scratch_->known[index], stored);
   };
   store_->read_known(scratch_->known, std::ref(measure_one));  // a copy would be allocated
   return status;

@@ -111,10 +111,11 @@ std::string row_columns(const TableOptions& options) {
   return columns;
 }
 
-std::uint32_t threads_from_environment() {
-  const char* text = std::getenv("NEARLITE_THREADS");
-  if (text == nullptr) return 0;
-  return static_cast<std::uint32_t>(std::clamp(std::atoi(text), 0, 64));
+// A number of the process's environment, at most `max`; `usual` if there is none.
+std::uint32_t from_environment(const char* name, std::uint32_t usual, int max) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return usual;
+  return static_cast<std::uint32_t>(std::clamp(std::atoi(text), 0, max));
 }
 
 }  // namespace
@@ -248,7 +249,8 @@ IndexOptions Table::index_options(std::size_t vector_index) const {
   options.seed = hash64(bytes_of(uuid_ + suffix));
   options.is_external = options_.content.has_value();
   options.centre_key = "centre" + suffix;
-  options.thread_count = threads_from_environment();
+  options.thread_count = from_environment("NEARLITE_THREADS", 0, 64);
+  options.kept_bytes_max = std::uint64_t{from_environment("NEARLITE_KEEP_MIB", 16, 1 << 20)} << 20;
   set_settings(vector_index, options);
   return options;
 }

@@ -4,6 +4,10 @@
 // What must hold afterwards: support/sweep.h; besides, a closed connection leaves no memory behind,
 // neither SQLite's nor ours. Without NEARLITE_LONG=1 a part of the points is tried, spread evenly
 // from an offset that the seed chooses.
+#ifndef SQLITE_CORE
+#define SQLITE_CORE 1  // Direct calls, as in the library that is linked.
+#endif
+
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
@@ -15,7 +19,10 @@
 #include <string>
 #include <vector>
 
+#include "sqlite/direct_read.h"
+#include "support/database.h"
 #include "support/random.h"
+#include "support/scratch.h"
 #include "support/sweep.h"
 
 extern "C" int sqlite3_nearlite_init(sqlite3* db, char** error,
@@ -225,6 +232,45 @@ void load_with_failures(bool persistent) {
 TEST_F(AllocationHarness, LoadingIsWholeOrFails) {
   load_with_failures(/*persistent=*/false);
   load_with_failures(/*persistent=*/true);
+}
+
+// Its two tables must be equally long. Once the second had no memory, and what was read next was
+// written behind it.
+TEST_F(AllocationHarness, DirectReaderStaysWhole) {
+  constexpr std::int64_t kBytes = 20'000;  // with pages of their own
+  constexpr int kRows = 60;
+  const ScratchFolder folder;
+  Database database(folder.file("t.db"));
+  database.must("CREATE TABLE t(id INTEGER PRIMARY KEY, data BLOB)");
+  for (int key = 0; key < kRows; ++key) {
+    const Blob blob(kBytes, static_cast<std::byte>(key));
+    ASSERT_EQ(database.run("INSERT INTO t VALUES(?1, ?2)", {std::int64_t{key}, blob}), SQLITE_OK);
+  }
+  int failed = 0;
+  AllocationInjector injector(/*persistent=*/false);
+  for (std::uint64_t n = 0;; ++n) {
+    sqlite::DirectReader reader(database.handle(), "main");
+    reader.set_table("t", kBytes);
+    Blob found(kBytes);
+    injector.start(n);
+    injector.resume();
+    try {
+      if (reader.begin() && reader.read(5, 0, found)) reader.report(5, true);
+    } catch (const std::bad_alloc&) {
+      ++failed;
+    }
+    injector.pause();
+    int right = 0;
+    for (int key = 0; key < kRows; ++key) {
+      if (!reader.begin() || !reader.read(key, 0, found)) continue;
+      ASSERT_EQ(found, Blob(kBytes, static_cast<std::byte>(key))) << "after allocation " << n;
+      reader.report(key, true);
+      ++right;
+    }
+    ASSERT_GE(right, kRows - 1) << "after allocation " << n;  // perhaps not at once
+    if (!injector.has_fired()) break;
+  }
+  EXPECT_GE(failed, 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Scripts, AllocationSweep, testing::ValuesIn(all_scripts(is_long_run())),

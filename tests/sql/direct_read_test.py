@@ -2,6 +2,7 @@
 the file: nothing that is old, moved or somebody else's is ever used (INVARIANT D6)."""
 
 import json
+import os
 import random
 import struct
 
@@ -18,6 +19,8 @@ def vector(generator):
 class DirectReads(SqlCase):
     def setUp(self):
         super().setUp()
+        os.environ["NEARLITE_KEEP_MIB"] = "0"  # else a small index reads each vector once
+        self.addCleanup(os.environ.pop, "NEARLITE_KEEP_MIB")
         self.path = self.file("direct.db")
         self.generator = random.Random(11)
         self.db = self.connect(self.path)
@@ -56,6 +59,25 @@ class DirectReads(SqlCase):
 
     def test_used_when_the_file_is_current(self):
         self.assertGreaterEqual(self.check(self.connect(self.path)), 400)
+
+    def test_small_index_reads_each_vector_once(self):
+        os.environ["NEARLITE_KEEP_MIB"] = "1"  # 1,500 vectors of 256 bytes fit
+        db = self.connect(self.path)
+        query = vector(self.generator)
+        sql = "SELECT rowid, distance FROM t WHERE embedding MATCH ? AND k = 10"
+        found = db.run(sql, query)
+        before = self.count(db)
+        self.assertGreaterEqual(before, 10)
+        self.assertEqual(db.run(sql, query), found)
+        self.assertEqual(self.count(db), before)
+        # Another connection of the process has it at once; a row that changes is another vector.
+        other = self.connect(self.path)
+        self.assertEqual(other.run(sql, query), found)
+        self.assertEqual(self.count(other), 0)
+        db.run("UPDATE t SET embedding = ? WHERE rowid = ?", query, found[3][0])
+        self.assertEqual(db.run(sql, query)[0][0], found[3][0])
+        self.check(db)
+        self.check(other)
 
     def test_rows_that_are_only_in_the_wal(self):
         self.db.run("PRAGMA wal_autocheckpoint = 0")
