@@ -110,6 +110,10 @@ class GraphLoader {
   ~GraphLoader();
   /// Takes one row; rows come in ascending id order. Links to ids that never come are corruption.
   Status add(const NodeRecord& row);
+  /// The same in two steps, for rows that have `links` on every level: place() each, in any order
+  /// and from several threads, then list() them in ascending order, from one.
+  [[nodiscard]] Status place(const NodeRecord& row);
+  Status list(NodeId id);
   /// Derives back-links (on up to `thread_count` threads, same result for any) and publishes ids <=
   /// max_id.
   Status finish(NodeId max_id, NodeId entry, unsigned thread_count);

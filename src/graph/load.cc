@@ -1,9 +1,10 @@
 // A full load: rows in ascending order, then all back-links that are not in them yet.
 //
-// add() writes the base lists into their places; nothing is visible before finish(). finish()
-// checks what needs all rows (links lead somewhere, parents form one tree), appends the back-links
-// target by target, and publishes.
+// add(), or place() and list(), writes the base lists into their places; nothing is visible before
+// finish(). finish() checks what needs all rows (links lead somewhere, parents form one tree),
+// appends the back-links target by target, and publishes.
 #include <algorithm>
+#include <atomic>
 #include <new>
 #include <string>
 #include <vector>
@@ -42,10 +43,12 @@ struct GraphLoader::Impl {
     return graph.state(id).present.load(std::memory_order_relaxed) == kLoaded;
   }
   Status add(const NodeRecord& row);
-  Status check_links() const;
+  Status place(const NodeRecord& row) const;
+  Status list(NodeId id);
+  Status check_links(unsigned thread_count) const;
   Status check_tree() const;
   Status replay(unsigned thread_count);
-  Status count_all_children();
+  Status count_all_children(unsigned thread_count);
   Status finish(NodeId max_id, NodeId entry, unsigned thread_count);
 };
 
@@ -70,23 +73,28 @@ Status GraphLoader::add(const NodeRecord& row) {
   return impl_->failure;
 }
 
+Status GraphLoader::place(const NodeRecord& row) {
+  try {
+    return impl_->place(row);
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+}
+
+Status GraphLoader::list(NodeId id) {
+  if (!impl_->failure.ok()) return impl_->failure;
+  try {
+    impl_->failure = impl_->list(id);
+  } catch (const std::bad_alloc&) {
+    impl_->failure = no_memory();
+  }
+  return impl_->failure;
+}
+
 Status GraphLoader::Impl::add(const NodeRecord& row) {
-  if (owner.max_id() != kNodeNone) return {Code::kInternal, "a graph is loaded once"};
-  NEARLITE_TRY(check_row(owner, row));
-  if (row.id > graph.reserved_last) return damaged(row.id, "id above the highest one");
-  if (!ids.empty() && row.id <= ids.back()) return damaged(row.id, "rows are not ascending");
-  ids.push_back(row.id);
-  NodeState& state = graph.state(row.id);
-  state.rowid = row.rowid;
-  state.parent.store(row.parent, std::memory_order_relaxed);
-  state.as_of = row.as_of;
-  state.dirty = 0;
-  state.present.store(kLoaded, std::memory_order_relaxed);
-  as_of_max = std::max(as_of_max, row.as_of);
-  if (state.level > 0) upper_nodes.push_back(row.id);
-  for (unsigned level = 0; level <= state.level; ++level) {
-    const std::vector<NodeId>& base = base_of(row)[level];
-    write_list(graph.list(row.id, level), base.data(), base.size(), graph.capacity(level));
+  NEARLITE_TRY(place(row));
+  NEARLITE_TRY(list(row.id));
+  for (unsigned level = 0; level <= graph.state(row.id).level; ++level) {
     // Own links lead to lower ids, whose rows were here before: a target without a row was purged.
     for (const NodeId target : row.own[level]) {
       if (is_loaded(target) && graph.state(target).as_of < row.id)
@@ -96,18 +104,71 @@ Status GraphLoader::Impl::add(const NodeRecord& row) {
   return {};
 }
 
-Status GraphLoader::Impl::check_links() const {
-  for (const NodeId id : ids) {
+Status GraphLoader::Impl::place(const NodeRecord& row) const {
+  if (owner.max_id() != kNodeNone) return {Code::kInternal, "a graph is loaded once"};
+  NEARLITE_TRY(check_row(owner, row));
+  if (row.id > graph.reserved_last) return damaged(row.id, "id above the highest one");
+  NodeState& state = graph.state(row.id);
+  if (state.present.load(std::memory_order_relaxed) == kLoaded)
+    return damaged(row.id, "rows are not ascending");
+  state.rowid = row.rowid;
+  state.parent.store(row.parent, std::memory_order_relaxed);
+  state.as_of = row.as_of;
+  state.dirty = 0;
+  for (unsigned level = 0; level <= state.level; ++level) {
+    const std::vector<NodeId>& base = base_of(row)[level];
+    write_list(graph.list(row.id, level), base.data(), base.size(), graph.capacity(level));
+  }
+  return {};
+}
+
+// REQUIRES: the node is placed.
+Status GraphLoader::Impl::list(NodeId id) {
+  if (!ids.empty() && id <= ids.back()) return damaged(id, "rows are not ascending");
+  NodeState& state = graph.state(id);
+  if (state.level > 0) upper_nodes.push_back(id);
+  ids.push_back(id);
+  state.present.store(kLoaded, std::memory_order_relaxed);
+  as_of_max = std::max(as_of_max, state.as_of);
+  return {};
+}
+
+namespace {
+
+// Calls is_well(id) for all of them on several threads. Returns the first that is not, or none.
+template <class Test>
+Result<NodeId> find_ill(const std::vector<NodeId>& ids, unsigned thread_count,
+                        const Test& is_well) {
+  std::atomic<NodeId> ill{UINT32_MAX};
+  constexpr std::size_t kGrain = 1024;
+  NEARLITE_TRY(parallel_for(
+      ids.size() < 2 * kGrain ? 1 : thread_count, ids.size(), kGrain,
+      [&](std::size_t index, unsigned /*worker*/) {
+        if (is_well(ids[index])) return;
+        NodeId before = ill.load(std::memory_order_relaxed);
+        while (ids[index] < before && !ill.compare_exchange_weak(before, ids[index])) {
+        }
+      },
+      [] { return false; }));
+  return ill == UINT32_MAX ? kNodeNone : ill.load();
+}
+
+}  // namespace
+
+Status GraphLoader::Impl::check_links(unsigned thread_count) const {
+  const auto leads_to_nodes = [&](NodeId id) {
     for (unsigned level = 0; level <= graph.state(id).level; ++level) {
       const Link* list = graph.list(id, level);
       for (std::uint32_t i = 0; i < graph.capacity(level); ++i) {
         const NodeId entry = list[i].load(std::memory_order_relaxed);
         if (entry == kNodeNone) break;
-        if (!is_loaded(entry)) return damaged(id, "link to a node that does not exist");
+        if (!is_loaded(entry)) return false;
       }
     }
-  }
-  return {};
+    return true;
+  };
+  NEARLITE_ASSIGN(const NodeId ill, find_ill(ids, thread_count, leads_to_nodes));
+  return ill == kNodeNone ? Status() : damaged(ill, "link to a node that does not exist");
 }
 
 // One root, and every way up ends there or at a node that was cut off (its own parent).
@@ -165,15 +226,16 @@ Status GraphLoader::Impl::replay(unsigned thread_count) {
       [] { return false; });
 }
 
-Status GraphLoader::Impl::count_all_children() {
+Status GraphLoader::Impl::count_all_children(unsigned thread_count) {
   const TreeView tree{&graph, nullptr};
-  for (const NodeId id : ids) {
+  const auto has_few = [&](NodeId id) {
     const std::uint32_t count = count_children(tree, graph.list0(id), id);
-    // The root may have had a parent, so it may have one child more than a node is given.
-    if (count > graph.options.m + 1) return damaged(id, "too many children");
     graph.state(id).child_count = static_cast<std::uint8_t>(count);
-  }
-  return {};
+    // The root may have had a parent, so it may have one child more than a node is given.
+    return count <= graph.options.m + 1;
+  };
+  NEARLITE_ASSIGN(const NodeId ill, find_ill(ids, thread_count, has_few));
+  return ill == kNodeNone ? Status() : damaged(ill, "too many children");
 }
 
 Status GraphLoader::Impl::finish(NodeId max_id, NodeId entry, unsigned thread_count) {
@@ -184,10 +246,10 @@ Status GraphLoader::Impl::finish(NodeId max_id, NodeId entry, unsigned thread_co
   if (as_of_max > max_id) return damaged(max_id, "as_of above the highest id");
   if (entry == kNodeNone ? !ids.empty() : !is_loaded(entry))
     return damaged(entry, "not a possible entry point");
-  NEARLITE_TRY(check_links());
+  NEARLITE_TRY(check_links(thread_count));
   NEARLITE_TRY(check_tree());
   NEARLITE_TRY(replay(thread_count));
-  NEARLITE_TRY(count_all_children());
+  NEARLITE_TRY(count_all_children(thread_count));
   for (const NodeId id : ids) graph.state(id).present.store(1, std::memory_order_release);
   graph.upper_nodes.swap(upper_nodes);
   graph.present_count = ids.size();

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/try.h"
+#include "graph/parallel.h"
 #include "index/cache.h"
 #include "index/node_code.h"
 #include "index/stored_vector.h"
@@ -50,18 +51,71 @@ Result<std::shared_ptr<const Quantizer>> load_quantizer(Store& store, const Inde
 
 namespace {
 
+// Makes the codes of stored vectors, of some thousand at a time on several threads.
+class CodeLoader {
+ public:
+  CodeLoader(const IndexOptions& options, Graph& graph)
+      : slot_bytes_(slot_content_bytes(options)),
+        count_max_(std::clamp<std::size_t>(kBytesMax / slot_bytes_, 1, kCountMax)),
+        graph_(graph) {}
+
+  Status prepare(const IndexOptions& options, const Quantizer& quantizer) {
+    coders_.resize(effective_thread_count(options));
+    for (NodeCoder& coder : coders_) NEARLITE_TRY(coder.prepare(options, quantizer));
+    return {};
+  }
+
+  Status add(NodeId id, RowId rowid, std::span<const std::byte> slot) {
+    nodes_.push_back({id, rowid, {}});
+    slots_.insert(slots_.end(), slot.begin(), slot.end());
+    return nodes_.size() < count_max_ ? Status() : finish();
+  }
+
+  /// Codes what was added since. Errors: that of the lowest id.
+  Status finish() {
+    const auto code_one = [&](std::size_t index, unsigned worker) {
+      auto& [id, rowid, result] = nodes_[index];
+      NodeCoder::Place place{graph_.mutable_code(id), graph_.mutable_residual(id), {}};
+      result = coders_[worker].from_slot({&slots_[index * slot_bytes_], slot_bytes_}, place);
+      if (result.ok()) graph_.set_node(id, rowid, place.info);
+    };
+    const unsigned thread_count =
+        nodes_.size() < 4 * kGrain ? 1 : static_cast<unsigned>(coders_.size());
+    NEARLITE_TRY(parallel_for(thread_count, nodes_.size(), kGrain, code_one, [] { return false; }));
+    for (const Node& node : nodes_) NEARLITE_TRY(node.result);
+    nodes_.clear();
+    slots_.clear();
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t kBytesMax = std::size_t{4} << 20;
+  static constexpr std::size_t kCountMax = 8192;
+  static constexpr std::size_t kGrain = 64;
+  struct Node {
+    NodeId id;
+    RowId rowid;
+    Status result;
+  };
+
+  std::size_t slot_bytes_;
+  std::size_t count_max_;
+  Graph& graph_;
+  std::vector<NodeCoder> coders_;
+  std::vector<Node> nodes_;
+  std::vector<std::byte> slots_;  // behind one another
+};
+
 // The codes of every stored vector with id <= max_id.
 Status load_codes(Store& store, const IndexOptions& options, const Quantizer& quantizer,
                   NodeId max_id, Graph& graph) {
-  NodeCoder coder;
-  NEARLITE_TRY(coder.prepare(options, quantizer));
-  return store.scan_vectors(
-      1, max_id, [&](NodeId id, RowId rowid, std::span<const std::byte> bytes) {
-        NodeCoder::Place place{graph.mutable_code(id), graph.mutable_residual(id), {}};
-        NEARLITE_TRY(coder.from_slot(bytes, place));
-        graph.set_node(id, rowid, place.info);
-        return Status();
-      });
+  CodeLoader loader(options, graph);
+  NEARLITE_TRY(loader.prepare(options, quantizer));
+  NEARLITE_TRY(
+      store.scan_vectors(1, max_id, [&](NodeId id, RowId rowid, std::span<const std::byte> bytes) {
+        return loader.add(id, rowid, bytes);
+      }));
+  return loader.finish();
 }
 
 }  // namespace

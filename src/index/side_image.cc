@@ -1,10 +1,11 @@
 #include "index/side_image.h"
 
-#include <cstring>
+#include <algorithm>
 #include <set>
 
 #include "base/bytes.h"
 #include "base/try.h"
+#include "graph/parallel.h"
 #include "index/node_code.h"
 #include "storage/side_file.h"
 
@@ -34,74 +35,102 @@ std::vector<std::byte> encode_node(const Graph& graph, NodeId id) {
   return bytes;
 }
 
-struct NodeImage {
-  NodeRecord record;
-  bool dirty = false;
-  std::uint64_t delete_seq = 0;
-  CodeInfo info;
-  std::span<const std::byte> code;
-  std::span<const std::byte> residual;
-};
-
-bool decode_node(Reader& reader, const Graph& graph, NodeImage& node) {
-  const CodeFormat& format = graph.options().format;
-  NodeRecord& record = node.record;
-  record.id = reader.u32();
-  record.parent = reader.u32();
-  record.as_of = reader.u32();
-  node.dirty = reader.u32() != 0;
-  record.rowid = reader.i64();
-  node.delete_seq = reader.u64();
-  node.info.a = reader.u32();
-  node.info.b = reader.u32();
-  if (!reader.ok() || record.id == kNodeNone || record.id > kNodeIdMax) return false;
-  const unsigned level_count = graph.level_of(record.id) + 1;
-  record.own.assign(level_count, {});
-  record.links.assign(level_count, {});
-  for (auto& list : record.links) {
-    const std::uint32_t count = reader.u32();
-    if (count > 2 * kMMax) return false;
-    for (std::uint32_t i = 0; i < count; ++i) list.push_back(reader.u32());
-  }
-  node.code = reader.bytes(format.code_bytes);
-  node.residual = reader.bytes(format.residual_bytes);
-  return reader.ok();
-}
+// Nodes are read in groups, by several threads.
+constexpr std::uint64_t kGroupNodes = 512;
 
 Status damaged(const std::string& path, const char* what) {
   return {Code::kCorruption, "nearlite: side file " + path + ": " + what};
 }
 
-// The lists in an image are the current ones, whatever the rows say; as_of and dirty, which are
-// about the rows, are set once the graph is loaded.
-Status fill(const std::string& path, const SideFileHeader& header, std::span<const std::byte> body,
-            Graph& graph) {
-  struct RowState {
-    NodeId id;
-    NodeId as_of;
-    bool dirty;
-    std::uint64_t delete_seq;
-  };
-  std::vector<RowState> states;
+// Where each group begins. Checks the sizes of all nodes, and that their ids ascend: then no two
+// threads meet in one place.
+Status find_groups(const std::string& path, const SideFileHeader& header,
+                   std::span<const std::byte> body, const Graph& graph,
+                   std::vector<std::size_t>& begins) {
+  const CodeFormat& format = graph.options().format;
   Reader reader(body);
-  GraphLoader loader(graph);
-  NEARLITE_TRY(graph.reserve(header.at.max_node_id));
+  const auto skip = [&reader](std::size_t count) { static_cast<void>(reader.bytes(count)); };
+  NodeId before = kNodeNone;
   for (std::uint64_t i = 0; i < header.node_count; ++i) {
-    NodeImage node;
-    if (!decode_node(reader, graph, node) || node.record.id > header.at.max_node_id)
-      return damaged(path, "bad node");
-    const NodeId id = node.record.id;
-    std::memcpy(graph.mutable_code(id), node.code.data(), node.code.size());
-    if (!node.residual.empty())
-      std::memcpy(graph.mutable_residual(id), node.residual.data(), node.residual.size());
-    graph.set_node(id, node.record.rowid, node.info);
-    if (node.record.as_of > header.at.max_node_id) return damaged(path, "bad as_of");
-    states.push_back({id, node.record.as_of, node.dirty, node.delete_seq});
-    node.record.as_of = header.at.max_node_id;
-    NEARLITE_TRY(loader.add(node.record));
+    if (i % kGroupNodes == 0) begins.push_back(reader.offset());
+    const NodeId id = reader.u32();
+    if (id <= before || id > header.at.max_node_id) return damaged(path, "bad node");
+    before = id;
+    skip(3 * sizeof(std::uint32_t) + 2 * sizeof(std::uint64_t) + sizeof(CodeInfo));
+    for (unsigned level = 0; level <= graph.level_of(id); ++level) {
+      const std::uint32_t count = reader.u32();
+      if (count > 2 * kMMax) return damaged(path, "bad node");
+      skip(count * sizeof(NodeId));
+    }
+    skip(std::size_t{format.code_bytes} + format.residual_bytes);
+    if (!reader.ok()) return damaged(path, "bad node");
   }
-  if (!reader.finished()) return damaged(path, "bytes behind the last node");
-  NEARLITE_TRY(loader.finish(header.at.max_node_id, header.at.entry, 1));
+  return reader.finished() ? Status() : damaged(path, "bytes behind the last node");
+}
+
+// What of a node is about its row, and is set once the graph is loaded.
+struct RowState {
+  NodeId id;
+  NodeId as_of;
+  bool dirty;
+  std::uint64_t delete_seq;
+};
+
+// Takes over a node, of which find_groups() has checked the size. The lists in an image are the
+// current ones, whatever the rows say.
+Status take_node(const std::string& path, Reader& reader, NodeId max_id, Graph& graph,
+                 GraphLoader& loader, NodeRecord& record, RowState& state) {
+  const CodeFormat& format = graph.options().format;
+  record.id = state.id = reader.u32();
+  record.parent = reader.u32();
+  state.as_of = reader.u32();
+  state.dirty = reader.u32() != 0;
+  record.rowid = reader.i64();
+  state.delete_seq = reader.u64();
+  CodeInfo info;
+  info.a = reader.u32();
+  info.b = reader.u32();
+  if (state.as_of > max_id) return damaged(path, "bad as_of");
+  record.as_of = max_id;
+  const std::size_t level_count = graph.level_of(record.id) + 1;
+  record.own.resize(level_count);  // of nothing
+  record.links.resize(level_count);
+  for (auto& list : record.links) {
+    list.resize(reader.u32());
+    for (NodeId& neighbor : list) neighbor = reader.u32();
+  }
+  const auto code = reader.bytes(format.code_bytes);
+  const auto residual = reader.bytes(format.residual_bytes);
+  std::copy(code.begin(), code.end(), graph.mutable_code(record.id));
+  std::copy(residual.begin(), residual.end(), graph.mutable_residual(record.id));
+  graph.set_node(record.id, record.rowid, info);
+  return loader.place(record);
+}
+
+Status fill(const std::string& path, const SideFileHeader& header, std::span<const std::byte> body,
+            unsigned thread_count, Graph& graph) {
+  std::vector<std::size_t> begins;
+  NEARLITE_TRY(find_groups(path, header, body, graph, begins));
+  NEARLITE_TRY(graph.reserve(header.at.max_node_id));
+  GraphLoader loader(graph);
+  std::vector<RowState> states(header.node_count);
+  std::vector<Status> results(begins.size());
+  const auto take_group = [&](std::size_t group, unsigned /*worker*/) {
+    Reader reader(body.subspan(begins[group]));
+    NodeRecord record;
+    const std::uint64_t first = group * kGroupNodes;
+    const std::uint64_t last = std::min(first + kGroupNodes, header.node_count);
+    for (std::uint64_t i = first; i < last && results[group].ok(); ++i) {
+      results[group] =
+          take_node(path, reader, header.at.max_node_id, graph, loader, record, states[i]);
+    }
+  };
+  // Each thread mostly waits for the kernel to clear the memory it writes to.
+  NEARLITE_TRY(parallel_for(begins.size() < 4 ? 1 : thread_count, begins.size(), 1, take_group,
+                            [] { return false; }));
+  for (Status& result : results) NEARLITE_TRY(std::move(result));
+  for (const RowState& state : states) NEARLITE_TRY(loader.list(state.id));
+  NEARLITE_TRY(loader.finish(header.at.max_node_id, header.at.entry, thread_count));
   for (const RowState& state : states) {
     graph.set_row_state(state.id, state.as_of, state.dirty);
     if (state.delete_seq != 0) graph.set_delete_seq(state.id, state.delete_seq);
@@ -204,7 +233,7 @@ Status load_image(const std::string& name, Store& store, const IndexOptions& opt
   NEARLITE_ASSIGN(auto graph, Graph::make(graph_options));
   if (header.at.max_node_id > 0) {
     if (!quantizer) return damaged(name, "no quantizer stored");
-    NEARLITE_TRY(fill(name, header, body, *graph));
+    NEARLITE_TRY(fill(name, header, body, effective_thread_count(options), *graph));
     NEARLITE_TRY(check_deletions(name, store, header.at, *graph));
   }
   cache = std::make_shared<Cache>(std::move(graph), std::move(quantizer), header.at);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "connection.h"
 #include "storage/side_file.h"
@@ -344,6 +345,101 @@ TEST_P(SideImageTest, PathThatCannotBeWrittenFailsNoCommit) {
   EXPECT_FALSE(writer_.index().save().ok());
   EXPECT_EQ(writer_.problems(), "");
   EXPECT_EQ(writer_.index().stats()->save_count, 0U);
+}
+
+// Large enough for several threads: the vectors are coded, and the image is read, in parts.
+class LargeIndexTest : public testing::Test {
+ protected:
+  static constexpr RowId kRows = 9000;
+
+  LargeIndexTest()
+      : options_(small_index(Metric::kL2)),
+        vectors_(options_, run_seed(35)),
+        file_(new_file(options_)),
+        writer_(file_, options_) {
+    writer_.index().options().thread_count = 2;
+    for (RowId rowid = 1; rowid <= kRows; ++rowid)
+      EXPECT_OK(writer_.insert(rowid, vectors_.next()));
+    EXPECT_OK(writer_.commit());
+    for (RowId rowid = 1; rowid <= kRows; rowid += 100) EXPECT_OK(writer_.erase(rowid));
+    EXPECT_OK(writer_.commit());
+  }
+  /// The image of an index that another process loads from the rows.
+  Bytes loaded_image(unsigned thread_count) {
+    Connection connection(file_, options_);
+    connection.index().options().thread_count = thread_count;
+    const auto image = connection.index().image();
+    EXPECT_OK(image.status());
+    return image.ok() ? *image : Bytes();
+  }
+
+  IndexOptions options_;
+  VectorSource vectors_;
+  FileState file_;
+  Connection writer_;
+};
+
+TEST_F(LargeIndexTest, ThreadsLoadTheSame) {
+  const Bytes image = loaded_image(1);
+  EXPECT_EQ(loaded_image(4), image);
+  for (const unsigned thread_count : {1U, 4U}) {
+    Connection connection(file_, options_);
+    connection.index().options().thread_count = thread_count;
+    ASSERT_OK(connection.index().take_image(image));
+    const auto again = connection.index().image();
+    ASSERT_OK(again.status());
+    EXPECT_EQ(*again, image) << thread_count;
+    EXPECT_EQ(connection.problems(), "");
+  }
+}
+
+TEST_F(LargeIndexTest, ThreadsNoticeTheFirstDamagedVector) {
+  // Of infinity is no code. Slots of 88 bytes: id, rowid, vector; four to a block.
+  const VectorLayout layout = file_.store.layout();
+  for (const NodeId id : {8000U, 3001U, 3000U, 8900U}) {
+    MemoryStore::Bytes& block = file_.store.blocks.at(layout.block_of(id));
+    const float infinity = std::numeric_limits<float>::infinity();
+    std::memcpy(block.data() + layout.offset_of(id) + layout.slot_bytes() - sizeof infinity,
+                &infinity, sizeof infinity);
+  }
+  for (const unsigned thread_count : {1U, 4U, 4U, 4U}) {
+    Connection connection(file_, options_);
+    connection.index().options().thread_count = thread_count;
+    const Status status = connection.index().image().status();
+    EXPECT_EQ(status.code(), Code::kCorruption) << status.message();
+    EXPECT_EQ(status.message(), "vector of node 3000 is damaged") << thread_count;
+  }
+}
+
+TEST_F(LargeIndexTest, ThreadsNoticeForgedImages) {
+  const Bytes image = loaded_image(2);
+  Random random(run_seed(36));
+  int refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    Bytes forged;
+    ASSERT_OK(decode_side_image(
+        "image", image, [&](const SideFileHeader& header, std::span<const std::byte> body) {
+          Bytes bytes(body.begin(), body.end());
+          for (int j = 0; j < 20; ++j)
+            bytes[random.below(bytes.size())] ^= static_cast<std::byte>(1 + random.below(255));
+          auto made =
+              encode_side_image(header, [&](const SideFileSink& sink) { return sink(bytes); });
+          if (made.ok()) forged = *made;
+          return made.status();
+        }));
+    Connection connection(file_, options_);
+    connection.index().options().thread_count = 4;
+    const Status status = connection.index().take_image(forged);
+    if (!status.ok()) {
+      ++refused;
+      ASSERT_EQ(status.code(), Code::kCorruption) << status.message();
+      continue;
+    }
+    const auto hits = connection.search(vectors_.next(), 20, false, nullptr, 1000);
+    if (hits.ok()) continue;
+    EXPECT_EQ(hits.status().code(), Code::kCorruption) << hits.status().message();
+  }
+  EXPECT_GT(refused, 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(, SideImageTest,
