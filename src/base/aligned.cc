@@ -14,6 +14,8 @@ namespace {
 // Below two huge pages there is little to gain, and a buffer that is touched sparsely would cost
 // more memory.
 [[maybe_unused]] constexpr std::size_t kHugeBytesMin = std::size_t{4} << 20;
+// calloc() is no way to lazy pages: glibc reuses blocks that were freed, and clears them by hand.
+[[maybe_unused]] constexpr std::size_t kLazyBytesMin = std::size_t{128} << 10;
 
 }  // namespace
 
@@ -21,12 +23,13 @@ Status AlignedBuffer::allocate(std::size_t bytes, Pages pages) {
   reset();
   if (bytes == 0) return {};
 #if defined(__linux__)
-  if (pages == Pages::kHuge && bytes >= kHugeBytesMin) {
+  const bool is_huge = pages == Pages::kHuge && bytes >= kHugeBytesMin;
+  if (is_huge || (pages == Pages::kLazy && bytes >= kLazyBytesMin)) {
     void* mapping =
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping != MAP_FAILED) {
       // Advice: where the system has no huge pages the memory works all the same.
-      static_cast<void>(::madvise(mapping, bytes, MADV_HUGEPAGE));
+      if (is_huge) static_cast<void>(::madvise(mapping, bytes, MADV_HUGEPAGE));
       data_ = static_cast<std::byte*>(mapping);
       bytes_ = bytes;
       mapped_ = true;

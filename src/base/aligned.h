@@ -16,6 +16,7 @@ inline constexpr std::size_t kAlignment = 64;
 enum class Pages : std::uint8_t {
   kDefault = 0,
   kHuge = 1,  ///< ask for huge pages where the buffer is large enough: for memory read at random
+  kLazy = 2,  ///< pages that take no memory until they are touched: for buffers used in part
 };
 
 class AlignedBuffer {

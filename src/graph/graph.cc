@@ -15,18 +15,8 @@
 namespace nearlite {
 
 bool ZeroedBytes::allocate(std::size_t bytes) {
-  size_ = bytes;
-  if (bytes >= kLargeMin) {
-    if (!large_.allocate(bytes, Pages::kHuge).ok()) return false;
-    data_ = large_.data();
-    return true;
-  }
-  constexpr std::size_t kLine = 64;
-  small_.reset(std::calloc(1, bytes + kLine - 1));
-  if (small_ == nullptr) return false;
-  const auto address = reinterpret_cast<std::uintptr_t>(small_.get());
-  data_ = static_cast<std::byte*>(small_.get()) + ((kLine - address % kLine) % kLine);
-  return true;
+  const Pages pages = bytes >= kLargeMin ? Pages::kHuge : Pages::kLazy;
+  return buffer_.allocate(std::max<std::size_t>(bytes, 1), pages).ok();  // never null
 }
 
 namespace {

@@ -19,7 +19,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -57,18 +56,11 @@ class ZeroedBytes {
  public:
   /// False when there is no memory.
   [[nodiscard]] bool allocate(std::size_t bytes);
-  [[nodiscard]] std::byte* data() const noexcept { return data_; }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::byte* data() noexcept { return buffer_.data(); }
 
  private:
   static constexpr std::size_t kLargeMin = std::size_t{4} << 20;
-  struct Free {
-    void operator()(void* block) const noexcept { std::free(block); }
-  };
-  std::unique_ptr<void, Free> small_;
-  AlignedBuffer large_;
-  std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
+  AlignedBuffer buffer_;
 };
 
 struct Graph::Impl {

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <fstream>
 #include <utility>
+#include <vector>
 
 namespace nearlite {
 namespace {
@@ -14,7 +18,7 @@ bool is_zero(const AlignedBuffer& buffer) {
 }
 
 TEST(AlignedBuffer, IsAlignedAndZero) {
-  for (const Pages pages : {Pages::kDefault, Pages::kHuge}) {
+  for (const Pages pages : {Pages::kDefault, Pages::kHuge, Pages::kLazy}) {
     for (const std::size_t bytes :
          {std::size_t{1}, std::size_t{64}, std::size_t{1000}, std::size_t{9} << 20}) {
       AlignedBuffer buffer;
@@ -29,13 +33,40 @@ TEST(AlignedBuffer, IsAlignedAndZero) {
   }
 }
 
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// calloc() once took all of it: after large blocks were freed, glibc uses such blocks again and
+// clears them by hand.
+TEST(AlignedBuffer, LazyPagesTakeNoMemoryUntilTheyAreTouched) {
+  constexpr std::size_t kBytes = std::size_t{3} << 20;
+  for (int i = 0; i < 3; ++i) {
+    std::vector<std::vector<char>> freed(8, std::vector<char>(4 * kBytes));
+    freed[0][7] = 1;
+  }
+  const std::size_t before = resident_bytes();
+  std::vector<AlignedBuffer> buffers(20);
+  for (AlignedBuffer& buffer : buffers) {
+    ASSERT_TRUE(buffer.allocate(kBytes, Pages::kLazy).ok());
+    buffer.data()[kBytes / 2] = std::byte{1};
+  }
+  EXPECT_LT(resident_bytes(), before + 2 * kBytes) << "of " << 20 * kBytes;
+}
+#endif
+
 TEST(AlignedBuffer, ReportsThatThereIsNoMemory) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the sanitizers end the program at such a request";
 #endif
   AlignedBuffer buffer;
   ASSERT_TRUE(buffer.allocate(64).ok());
-  for (const Pages pages : {Pages::kDefault, Pages::kHuge}) {
+  for (const Pages pages : {Pages::kDefault, Pages::kHuge, Pages::kLazy}) {
     EXPECT_EQ(buffer.allocate(std::size_t{1} << 60, pages).code(), Code::kNoMemory);
     EXPECT_EQ(buffer.data(), nullptr);
     EXPECT_EQ(buffer.size(), 0u);
