@@ -1,6 +1,6 @@
-// Reading a whole index into memory: vectors become codes, link rows become lists. Once per process,
-// in the order of the rows; threads help with what takes longer than reading. Nothing is rebuilt.
-// Damaged rows are reported as corruption, never followed.
+// Reading a whole index into memory: vectors become codes, link rows become lists. Once per
+// process, in the order of the rows; threads help with what takes longer than reading. Nothing is
+// rebuilt. Damaged rows are reported as corruption, never followed.
 #include <algorithm>
 #include <thread>
 
