@@ -42,6 +42,8 @@ struct GraphLoader::Impl {
     if (id == kNodeNone || ids.empty() || id > ids.back()) return false;
     return graph.state(id).present.load(std::memory_order_relaxed) == kLoaded;
   }
+  template <class Step>
+  Status attempt(const Step& step);
   Status add(const NodeRecord& row);
   Status place(const NodeRecord& row) const;
   Status list(NodeId id);
@@ -63,14 +65,20 @@ GraphLoader::~GraphLoader() {
   }
 }
 
-Status GraphLoader::add(const NodeRecord& row) {
-  if (!impl_->failure.ok()) return impl_->failure;
+// Takes a step, unless one before it failed.
+template <class Step>
+Status GraphLoader::Impl::attempt(const Step& step) {
+  if (!failure.ok()) return failure;
   try {
-    impl_->failure = impl_->add(row);
+    failure = step();
   } catch (const std::bad_alloc&) {
-    impl_->failure = no_memory();
+    failure = no_memory();
   }
-  return impl_->failure;
+  return failure;
+}
+
+Status GraphLoader::add(const NodeRecord& row) {
+  return impl_->attempt([&] { return impl_->add(row); });
 }
 
 Status GraphLoader::place(const NodeRecord& row) {
@@ -82,13 +90,7 @@ Status GraphLoader::place(const NodeRecord& row) {
 }
 
 Status GraphLoader::list(NodeId id) {
-  if (!impl_->failure.ok()) return impl_->failure;
-  try {
-    impl_->failure = impl_->list(id);
-  } catch (const std::bad_alloc&) {
-    impl_->failure = no_memory();
-  }
-  return impl_->failure;
+  return impl_->attempt([&] { return impl_->list(id); });
 }
 
 Status GraphLoader::Impl::add(const NodeRecord& row) {
@@ -239,7 +241,6 @@ Status GraphLoader::Impl::count_all_children(unsigned thread_count) {
 }
 
 Status GraphLoader::Impl::finish(NodeId max_id, NodeId entry, unsigned thread_count) {
-  NEARLITE_TRY(failure);
   if (owner.max_id() != kNodeNone) return {Code::kInternal, "a graph is loaded once"};
   if (max_id > graph.reserved_last) return damaged(max_id, "id above the highest one");
   if (!ids.empty() && ids.back() > max_id) return damaged(ids.back(), "id above the highest one");
@@ -259,12 +260,7 @@ Status GraphLoader::Impl::finish(NodeId max_id, NodeId entry, unsigned thread_co
 }
 
 Status GraphLoader::finish(NodeId max_id, NodeId entry, unsigned thread_count) {
-  try {
-    impl_->failure = impl_->finish(max_id, entry, thread_count);
-  } catch (const std::bad_alloc&) {
-    impl_->failure = no_memory();
-  }
-  return impl_->failure;
+  return impl_->attempt([&] { return impl_->finish(max_id, entry, thread_count); });
 }
 
 }  // namespace nearlite

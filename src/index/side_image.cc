@@ -125,7 +125,7 @@ Status fill(const std::string& path, const SideFileHeader& header, std::span<con
           take_node(path, reader, header.at.max_node_id, graph, loader, record, states[i]);
     }
   };
-  // Each thread mostly waits for the kernel to clear the memory it writes to.
+  // The kernel clears the memory a thread writes to: that is shared among them, too.
   NEARLITE_TRY(parallel_for(begins.size() < 4 ? 1 : thread_count, begins.size(), 1, take_group,
                             [] { return false; }));
   for (Status& result : results) NEARLITE_TRY(std::move(result));

@@ -1,8 +1,5 @@
 #include "support/sweep.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <signal.h>
 #include <unistd.h>
 
@@ -91,11 +88,6 @@ struct Sweep::Run {
 Sweep::Sweep(const Script& script, const ScratchFolder& folder) : script_(script), folder_(folder) {
   std::filesystem::current_path(folder.path());
   setenv("NEARLITE_THREADS", "1", 0);  // results do not depend on it, and starting them takes long
-#ifdef __GLIBC__
-  // A graph allocates large blocks and uses little of them here. By default glibc keeps such blocks
-  // once they were freed, and clears them by hand for the next graph: a third of the time.
-  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-#endif
   {
     Database database("t.db");
     database.must(script_.attach + script_.pragmas);

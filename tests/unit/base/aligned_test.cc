@@ -2,12 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <utility>
 #include <vector>
+
+#include "support/resident.h"
 
 namespace nearlite {
 namespace {
@@ -33,15 +32,7 @@ TEST(AlignedBuffer, IsAlignedAndZero) {
   }
 }
 
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-std::size_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
+#ifdef NEARLITE_TELLS_RESIDENT
 // calloc() once took all of it: after large blocks were freed, glibc uses such blocks again and
 // clears them by hand.
 TEST(AlignedBuffer, LazyPagesTakeNoMemoryUntilTheyAreTouched) {
@@ -50,13 +41,13 @@ TEST(AlignedBuffer, LazyPagesTakeNoMemoryUntilTheyAreTouched) {
     std::vector<std::vector<char>> freed(8, std::vector<char>(4 * kBytes));
     freed[0][7] = 1;
   }
-  const std::size_t before = resident_bytes();
+  const std::size_t before = test::resident_bytes();
   std::vector<AlignedBuffer> buffers(20);
   for (AlignedBuffer& buffer : buffers) {
     ASSERT_TRUE(buffer.allocate(kBytes, Pages::kLazy).ok());
     buffer.data()[kBytes / 2] = std::byte{1};
   }
-  EXPECT_LT(resident_bytes(), before + 2 * kBytes) << "of " << 20 * kBytes;
+  EXPECT_LT(test::resident_bytes(), before + 2 * kBytes) << "of " << 20 * kBytes;
 }
 #endif
 

@@ -12,9 +12,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include <algorithm>
 #include <cstdint>
@@ -37,12 +34,6 @@ namespace nearlite::test {
 
 using Vector = std::vector<float>;
 using Slot = std::shared_ptr<CacheSlot>;
-
-#ifdef __GLIBC__
-// A graph allocates large blocks and uses little of them in a small test. By default glibc keeps
-// such blocks once they were freed, and clears them by hand for the next graph.
-inline const bool kAlwaysMapsBlocks = mallopt(M_MMAP_THRESHOLD, 128 * 1024) != 0;
-#endif
 
 inline Slot new_process() { return std::make_shared<CacheSlot>(); }
 

@@ -394,7 +394,7 @@ TEST_F(LargeIndexTest, ThreadsLoadTheSame) {
 }
 
 TEST_F(LargeIndexTest, ThreadsNoticeTheFirstDamagedVector) {
-  // Of infinity is no code. Slots of 88 bytes: id, rowid, vector; four to a block.
+  // There is no code of infinity, here the last component.
   const VectorLayout layout = file_.store.layout();
   for (const NodeId id : {8000U, 3001U, 3000U, 8900U}) {
     MemoryStore::Bytes& block = file_.store.blocks.at(layout.block_of(id));
