@@ -393,21 +393,23 @@ TEST_F(LargeIndexTest, ThreadsLoadTheSame) {
   }
 }
 
-TEST_F(LargeIndexTest, ThreadsNoticeTheFirstDamagedVector) {
-  // There is no code of infinity, here the last component.
+TEST_F(LargeIndexTest, ThreadsNoticeADamagedVector) {
+  // There is no code of infinity; the slots are whole, so that only coding can notice.
   const VectorLayout layout = file_.store.layout();
+  Bytes vector(layout.vector_bytes);
+  const float infinity = std::numeric_limits<float>::infinity();
+  std::memcpy(vector.data(), &infinity, sizeof infinity);
   for (const NodeId id : {8000U, 3001U, 3000U, 8900U}) {
     MemoryStore::Bytes& block = file_.store.blocks.at(layout.block_of(id));
-    const float infinity = std::numeric_limits<float>::infinity();
-    std::memcpy(block.data() + layout.offset_of(id) + layout.slot_bytes() - sizeof infinity,
-                &infinity, sizeof infinity);
+    encode_slot(layout, id, id, vector,
+                std::span(block).subspan(layout.offset_of(id), layout.slot_bytes()));
   }
   for (const unsigned thread_count : {1U, 4U, 4U, 4U}) {
     Connection connection(file_, options_);
     connection.index().options().thread_count = thread_count;
     const Status status = connection.index().image().status();
     EXPECT_EQ(status.code(), Code::kCorruption) << status.message();
-    EXPECT_EQ(status.message(), "vector of node 3000 is damaged") << thread_count;
+    EXPECT_EQ(status.message(), "nearlite: t.v: a stored vector is not finite") << thread_count;
   }
 }
 
