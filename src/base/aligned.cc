@@ -1,5 +1,7 @@
 #include "base/aligned.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <string>
@@ -17,6 +19,12 @@ namespace {
 // calloc() is no way to lazy pages: glibc reuses blocks that were freed, and clears them by hand.
 [[maybe_unused]] constexpr std::size_t kLazyBytesMin = std::size_t{128} << 10;
 
+[[maybe_unused]] constexpr std::uintptr_t kHugePage = std::size_t{2} << 20;
+
+#if defined(__linux__) && !defined(MADV_COLLAPSE)
+#define MADV_COLLAPSE 25  // since Linux 6.1
+#endif
+
 }  // namespace
 
 Status AlignedBuffer::allocate(std::size_t bytes, Pages pages) {
@@ -24,12 +32,14 @@ Status AlignedBuffer::allocate(std::size_t bytes, Pages pages) {
   if (bytes == 0) return {};
 #if defined(__linux__)
   const bool is_huge = pages == Pages::kHuge && bytes >= kHugeBytesMin;
-  if (is_huge || (pages == Pages::kLazy && bytes >= kLazyBytesMin)) {
+  const bool is_lazy = pages == Pages::kLazy || pages == Pages::kSmall;
+  if (is_huge || (is_lazy && bytes >= kLazyBytesMin)) {
     void* mapping =
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping != MAP_FAILED) {
       // Advice: where the system has no huge pages the memory works all the same.
       if (is_huge) static_cast<void>(::madvise(mapping, bytes, MADV_HUGEPAGE));
+      if (pages == Pages::kSmall) static_cast<void>(::madvise(mapping, bytes, MADV_NOHUGEPAGE));
       data_ = static_cast<std::byte*>(mapping);
       bytes_ = bytes;
       mapped_ = true;
@@ -47,6 +57,24 @@ Status AlignedBuffer::allocate(std::size_t bytes, Pages pages) {
   data_ = static_cast<std::byte*>(memory);
   bytes_ = bytes;
   return {};
+}
+
+void AlignedBuffer::make_huge(std::size_t first, std::size_t last) noexcept {
+#if defined(__linux__)
+  if (!mapped_ || bytes_ < kHugeBytesMin || first >= last) return;
+  const auto address = reinterpret_cast<std::uintptr_t>(data_);
+  // Huge pages that lie in the buffer altogether.
+  const std::uintptr_t begin = std::max((address + first) & ~(kHugePage - 1),
+                                        (address + kHugePage - 1) & ~(kHugePage - 1));
+  const std::uintptr_t end = std::min((address + last + kHugePage - 1) & ~(kHugePage - 1),
+                                      (address + bytes_) & ~(kHugePage - 1));
+  if (begin >= end) return;
+  void* const pages = reinterpret_cast<void*>(begin);
+  if (::madvise(pages, end - begin, MADV_HUGEPAGE) == 0)
+    static_cast<void>(::madvise(pages, end - begin, MADV_COLLAPSE));
+#else
+  static_cast<void>(first), static_cast<void>(last);
+#endif
 }
 
 void AlignedBuffer::reset() noexcept {

@@ -17,6 +17,7 @@ enum class Pages : std::uint8_t {
   kDefault = 0,
   kHuge = 1,  ///< ask for huge pages where the buffer is large enough: for memory read at random
   kLazy = 2,  ///< pages that take no memory until they are touched: for buffers used in part
+  kSmall = 3,  ///< the same, and never huge ones: what is touched is far apart
 };
 
 class AlignedBuffer {
@@ -40,6 +41,10 @@ class AlignedBuffer {
 
   /// allocate(), unless `bytes` or more are there already; then the content stays.
   Status reserve(std::size_t bytes) { return bytes <= bytes_ ? Status() : allocate(bytes); }
+
+  /// Asks for huge pages where the bytes from `first` up to `last` lie, whatever is in them; for
+  /// large buffers of Pages::kSmall that are filled more densely from now on. Only advice.
+  void make_huge(std::size_t first, std::size_t last) noexcept;
 
   void reset() noexcept;
 

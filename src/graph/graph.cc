@@ -10,12 +10,13 @@
 #include "base/assert.h"
 #include "base/try.h"
 #include "graph/graph_impl.h"
+#include "graph/partial.h"
 #include "graph/walk.h"
 
 namespace nearlite {
 
-bool ZeroedBytes::allocate(std::size_t bytes) {
-  const Pages pages = bytes >= kLargeMin ? Pages::kHuge : Pages::kLazy;
+bool ZeroedBytes::allocate(std::size_t bytes, Pages pages) {
+  if (bytes < kLargeMin && pages == Pages::kHuge) pages = Pages::kLazy;
   return buffer_.allocate(std::max<std::size_t>(bytes, 1), pages).ok();  // never null
 }
 
@@ -57,9 +58,9 @@ Status no_memory() { return {Code::kNoMemory, "no memory for the graph"}; }
 
 // Hands a zeroed array of `count` elements to `*target`.
 template <class T>
-bool add_block(std::vector<ZeroedBytes>& blocks, std::size_t count, T** target) {
+bool add_block(std::vector<ZeroedBytes>& blocks, std::size_t count, Pages pages, T** target) {
   ZeroedBytes block;
-  if (!block.allocate(count * sizeof(T))) return false;
+  if (!block.allocate(count * sizeof(T), pages)) return false;
   *target = reinterpret_cast<T*>(block.data());
   blocks.push_back(std::move(block));
   return true;
@@ -75,15 +76,19 @@ bool Graph::Impl::is_present(NodeId id) const noexcept {
 
 Status Graph::Impl::make_directories() {
   blocks.reserve(6);
-  if (!add_block(blocks, kChunkMax, &codes) || !add_block(blocks, kChunkMax, &residuals) ||
-      !add_block(blocks, kChunkMax, &infos) || !add_block(blocks, kChunkMax, &links0) ||
-      !add_block(blocks, kChunkMax, &uppers) || !add_block(blocks, kChunkMax, &states)) {
+  constexpr Pages kPages = Pages::kLazy;
+  if (!add_block(blocks, kChunkMax, kPages, &codes) ||
+      !add_block(blocks, kChunkMax, kPages, &residuals) ||
+      !add_block(blocks, kChunkMax, kPages, &infos) ||
+      !add_block(blocks, kChunkMax, kPages, &links0) ||
+      !add_block(blocks, kChunkMax, kPages, &uppers) ||
+      !add_block(blocks, kChunkMax, kPages, &states)) {
     return no_memory();
   }
   return {};
 }
 
-Status Graph::Impl::add_chunks(std::size_t first, std::size_t count) {
+Status Graph::Impl::add_chunks(std::size_t first, std::size_t count, Pages pages) {
   const std::size_t nodes = count * kChunkNodes;
   std::vector<std::uint8_t> levels(nodes);
   std::size_t upper_entries = 0;
@@ -100,10 +105,12 @@ Status Graph::Impl::add_chunks(std::size_t first, std::size_t count) {
   Link* new_links = nullptr;
   Link* new_uppers = nullptr;
   NodeState* new_states = nullptr;
-  if (!add_block(made, nodes * options.format.code_bytes, &new_codes) ||
-      !add_block(made, nodes * options.format.residual_bytes, &new_residuals) ||
-      !add_block(made, nodes, &new_infos) || !add_block(made, nodes * capacity0, &new_links) ||
-      !add_block(made, upper_entries, &new_uppers) || !add_block(made, nodes, &new_states)) {
+  if (!add_block(made, nodes * options.format.code_bytes, pages, &new_codes) ||
+      !add_block(made, nodes * options.format.residual_bytes, pages, &new_residuals) ||
+      !add_block(made, nodes, pages, &new_infos) ||
+      !add_block(made, nodes * capacity0, pages, &new_links) ||
+      !add_block(made, upper_entries, pages, &new_uppers) ||
+      !add_block(made, nodes, Pages::kHuge, &new_states)) {  // levels are written all over it
     return no_memory();
   }
   blocks.reserve(blocks.size() + made.size());
@@ -129,6 +136,21 @@ Status Graph::Impl::add_chunks(std::size_t first, std::size_t count) {
   return {};
 }
 
+void Graph::Impl::make_huge(NodeId first, NodeId last) noexcept {
+  const std::size_t count = std::size_t{last} - first + 1;
+  const auto ask = [&](const void* address, std::size_t bytes) {
+    for (ZeroedBytes& block : blocks) {
+      if (block.has(address)) block.make_huge(address, bytes);
+    }
+  };
+  const std::size_t slot = first & kSlotMask;
+  const CodeFormat& format = options.format;
+  ask(code(first), count * format.code_bytes);
+  ask(residuals[first >> kChunkShift] + slot * format.residual_bytes,
+      count * format.residual_bytes);
+  ask(list0(first), count * capacity0 * sizeof(Link));
+}
+
 Result<std::unique_ptr<Graph>> Graph::make(const GraphOptions& options) {
   NEARLITE_TRY(check_options(options));
   try {
@@ -146,6 +168,8 @@ Result<std::unique_ptr<Graph>> Graph::make(const GraphOptions& options) {
   }
 }
 
+Graph::Impl::Impl() = default;
+Graph::Impl::~Impl() = default;
 Graph::Graph(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Graph::~Graph() = default;
 
@@ -196,7 +220,7 @@ std::vector<NodeId> Graph::list(NodeId id, unsigned level) const {
   return ids;
 }
 
-Status Graph::reserve(NodeId last) {
+Status Graph::reserve(NodeId last, Pages pages) {
   if (last > kNodeIdMax) {
     return {Code::kFull,
             "node id " + std::to_string(last) + " is above " + std::to_string(kNodeIdMax)};
@@ -211,8 +235,10 @@ Status Graph::reserve(NodeId last) {
     const std::size_t count =
         std::min(std::max(wanted - first, first / 3), Impl::kChunkMax - first);
     try {
-      Status made = impl_->add_chunks(first, count);
-      if (!made.ok() && count > wanted - first) made = impl_->add_chunks(first, wanted - first);
+      Status made = impl_->add_chunks(first, count, pages);
+      if (!made.ok() && count > wanted - first) {
+        made = impl_->add_chunks(first, wanted - first, pages);
+      }
       NEARLITE_TRY(made);
     } catch (const std::bad_alloc&) {
       return no_memory();

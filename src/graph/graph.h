@@ -25,12 +25,45 @@
 #include <string>
 #include <vector>
 
+#include "base/aligned.h"
 #include "graph/types.h"
 #include "nearlite/status.h"
 
 namespace nearlite {
 
 class GraphChange;
+class PartialNodes;
+
+/// A node as somebody else keeps it, with the lists it has in memory, whatever its row says.
+struct NodeImage {
+  NodeId id = kNodeNone;
+  NodeId parent = kNodeNone;
+  NodeId as_of = kNodeNone;
+  bool is_dirty = false;
+  RowId rowid = 0;
+  std::uint64_t delete_seq = 0;
+  CodeInfo info;
+  const std::byte* code = nullptr;
+  const std::byte* residual = nullptr;
+  /// 2 m places for level 0, then m for each further one; zeros behind the last entry.
+  const NodeId* links = nullptr;
+};
+
+/// Where the nodes come from of a graph that is searched before all of it is in memory. Threads:
+/// any.
+class NodeSource {
+ public:
+  NodeSource() = default;
+  virtual ~NodeSource() = default;
+  NodeSource(const NodeSource&) = delete;
+  NodeSource& operator=(const NodeSource&) = delete;
+  /// A bit per id, 64 to a word: which nodes there are.
+  [[nodiscard]] virtual std::span<const std::uint64_t> ids() const noexcept = 0;
+  /// Calls `take` with each of these nodes, in any order; quicker when they ascend. REQUIRES: they
+  /// are in ids().
+  virtual Status read(std::span<const NodeId> wanted,
+                      const std::function<Status(const NodeImage&)>& take) = 0;
+};
 
 class Graph {
  public:
@@ -70,7 +103,7 @@ class Graph {
   // ---- Writer side: one thread at a time, on unpublished ids.
   /// Allocates the chunks that hold ids (max_id(), last]. Fails with kNoMemory or kFull and changes
   /// nothing then.
-  Status reserve(NodeId last);
+  Status reserve(NodeId last, Pages pages = Pages::kHuge);
   /// Where to write the code and residual of an unpublished, reserved node.
   [[nodiscard]] std::byte* mutable_code(NodeId id) noexcept;
   [[nodiscard]] std::byte* mutable_residual(NodeId id) noexcept;
@@ -82,6 +115,24 @@ class Graph {
   [[nodiscard]] NodeId as_of(NodeId id) const noexcept;
   [[nodiscard]] bool is_dirty(NodeId id) const noexcept;
   void set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept;
+
+  // ---- A graph that is not all in memory yet (partial.h).
+  /// Publishes the ids of `source`, whose nodes are read when search() meets them. Until complete()
+  /// only search() and what concerns nodes it found may be called, and set_delete_seq().
+  /// `knows_deletions`: set_delete_seq() tells them, and an image that says otherwise is damaged;
+  /// else those of the images are taken. On an empty graph, reserved with small pages.
+  Status begin(std::shared_ptr<NodeSource> source, NodeId max_id, NodeId entry,
+               bool knows_deletions);
+  [[nodiscard]] bool is_partial() const noexcept;
+  /// A node could not be read, or did not fit: the graph must be thrown away.
+  [[nodiscard]] bool is_damaged() const noexcept;
+  /// Reads some more nodes in a row, in proportion to those that searches have read since the last
+  /// call: so that reading one by one takes no longer than reading all at once, twice. Without
+  /// effect while another thread does it.
+  void read_ahead(unsigned thread_count) noexcept;
+  /// Reads all that are missing. Without effect on a graph that is whole. Threads: any. Errors:
+  /// kNoMemory; kCorruption and kIo damage the graph.
+  Status complete(unsigned thread_count);
 
   /// Catch-up: takes over what other connections committed. `changed` holds the rows of all nodes
   /// in (max_id(), new_max] (their codes are set already) and of older nodes whose row was
@@ -114,6 +165,9 @@ class GraphLoader {
   /// and from several threads, then list() them in ascending order, from one.
   [[nodiscard]] Status place(const NodeRecord& row);
   Status list(NodeId id);
+  /// Instead of all this: takes over nodes that are in their places and visible already, with their
+  /// current lists (partial.cc). `ids` ascend.
+  Status adopt(std::vector<NodeId> ids, unsigned thread_count);
   /// Derives back-links (on up to `thread_count` threads, same result for any) and publishes ids <=
   /// max_id.
   Status finish(NodeId max_id, NodeId entry, unsigned thread_count);

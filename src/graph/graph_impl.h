@@ -50,13 +50,24 @@ struct NodeState {
 };
 static_assert(sizeof(NodeState) == 32);
 
-/// Zeroed memory on a 64-byte boundary: in huge pages where it is large, because it is read at
-/// random, else in pages that cost nothing until they are touched, because most indexes are small.
+/// Zeroed memory on a 64-byte boundary: in huge pages where it is large and they are asked for,
+/// because it is read at random, else in pages that cost nothing until they are touched, because
+/// most indexes are small.
 class ZeroedBytes {
  public:
   /// False when there is no memory.
-  [[nodiscard]] bool allocate(std::size_t bytes);
+  [[nodiscard]] bool allocate(std::size_t bytes, Pages pages);
   [[nodiscard]] std::byte* data() noexcept { return buffer_.data(); }
+  [[nodiscard]] bool has(const void* address) const noexcept {
+    const auto* at = static_cast<const std::byte*>(address);
+    return at >= buffer_.data() && at < buffer_.data() + buffer_.size();
+  }
+  /// REQUIRES: has(address).
+  void make_huge(const void* address, std::size_t bytes) noexcept {
+    const auto first =
+        static_cast<std::size_t>(static_cast<const std::byte*>(address) - buffer_.data());
+    buffer_.make_huge(first, first + bytes);
+  }
 
  private:
   static constexpr std::size_t kLargeMin = std::size_t{4} << 20;
@@ -64,6 +75,9 @@ class ZeroedBytes {
 };
 
 struct Graph::Impl {
+  Impl();
+  ~Impl();
+
   static constexpr std::size_t kChunkMax = (std::size_t{kNodeIdMax} >> kChunkShift) + 1;
   static constexpr NodeId kSlotMask = kChunkNodes - 1;
 
@@ -91,6 +105,10 @@ struct Graph::Impl {
   std::uint64_t present_count = 0;
   std::vector<NodeId> upper_nodes;  ///< published ids of level > 0, ascending; purged ones included
   std::vector<ZeroedBytes> blocks;  ///< owns all memory above
+
+  /// What a walk asks for nodes that may not be here yet; null when all are.
+  std::atomic<PartialNodes*> missing{nullptr};
+  std::unique_ptr<PartialNodes> partial;  ///< as long as the graph: walks may still hold it
 
   [[nodiscard]] const std::byte* code(NodeId id) const noexcept {
     return codes[id >> kChunkShift] + std::size_t{id & kSlotMask} * options.format.code_bytes;
@@ -122,7 +140,10 @@ struct Graph::Impl {
 
   Status make_directories();
   /// Allocates `count` chunks in a row that are not there yet.
-  Status add_chunks(std::size_t first, std::size_t count);
+  Status add_chunks(std::size_t first, std::size_t count, Pages pages);
+  /// Many of these nodes are about to be put into their places. REQUIRES: they were reserved at
+  /// once.
+  void make_huge(NodeId first, NodeId last) noexcept;
 };
 
 /// Number of entries up to the terminating zero.

@@ -40,7 +40,7 @@ struct GraphLoader::Impl {
 
   [[nodiscard]] bool is_loaded(NodeId id) const noexcept {
     if (id == kNodeNone || ids.empty() || id > ids.back()) return false;
-    return graph.state(id).present.load(std::memory_order_relaxed) == kLoaded;
+    return graph.state(id).present.load(std::memory_order_relaxed) != 0;
   }
   template <class Step>
   Status attempt(const Step& step);
@@ -51,6 +51,8 @@ struct GraphLoader::Impl {
   Status check_tree() const;
   Status replay(unsigned thread_count);
   Status count_all_children(unsigned thread_count);
+  void take_over();
+  Status adopt(std::vector<NodeId> placed, unsigned thread_count);
   Status finish(NodeId max_id, NodeId entry, unsigned thread_count);
 };
 
@@ -240,6 +242,27 @@ Status GraphLoader::Impl::count_all_children(unsigned thread_count) {
   return ill == kNodeNone ? Status() : damaged(ill, "too many children");
 }
 
+// What only writers need to know.
+void GraphLoader::Impl::take_over() {
+  graph.upper_nodes.swap(upper_nodes);
+  graph.present_count = ids.size();
+}
+
+Status GraphLoader::Impl::adopt(std::vector<NodeId> placed, unsigned thread_count) {
+  ids.swap(placed);
+  for (const NodeId id : ids) {
+    if (graph.state(id).level > 0) upper_nodes.push_back(id);
+  }
+  NEARLITE_TRY(check_tree());
+  NEARLITE_TRY(count_all_children(thread_count));
+  take_over();
+  return {};
+}
+
+Status GraphLoader::adopt(std::vector<NodeId> ids, unsigned thread_count) {
+  return impl_->attempt([&] { return impl_->adopt(std::move(ids), thread_count); });
+}
+
 Status GraphLoader::Impl::finish(NodeId max_id, NodeId entry, unsigned thread_count) {
   if (owner.max_id() != kNodeNone) return {Code::kInternal, "a graph is loaded once"};
   if (max_id > graph.reserved_last) return damaged(max_id, "id above the highest one");
@@ -252,8 +275,7 @@ Status GraphLoader::Impl::finish(NodeId max_id, NodeId entry, unsigned thread_co
   NEARLITE_TRY(replay(thread_count));
   NEARLITE_TRY(count_all_children(thread_count));
   for (const NodeId id : ids) graph.state(id).present.store(1, std::memory_order_release);
-  graph.upper_nodes.swap(upper_nodes);
-  graph.present_count = ids.size();
+  take_over();
   graph.max_id.store(max_id, std::memory_order_release);
   graph.entry.store(entry, std::memory_order_release);
   return {};

@@ -49,6 +49,7 @@ WalkView published_view(const Graph::Impl& graph) noexcept {
   // In this order: an entry is published after its id, so the limit is never below it.
   view.entry = graph.entry.load(std::memory_order_acquire);
   view.limit = graph.max_id.load(std::memory_order_acquire);
+  view.missing = graph.missing.load(std::memory_order_acquire);
   return view;
 }
 
@@ -84,14 +85,20 @@ SearchContext& SearchContext::operator=(SearchContext&&) noexcept = default;
 Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change,
                                           const QueryCode& query, std::uint32_t ef,
                                           SearchContext& context) {
-  const WalkView view = change != nullptr ? change->impl().view() : published_view(graph.impl());
+  WalkView view = change != nullptr ? change->impl().view() : published_view(graph.impl());
   if (view.entry == kNodeNone) return std::span<const Candidate>();
   const std::uint32_t width = std::clamp<std::uint32_t>(ef, 1, kEfMax);
+  Code failure = Code::kOk;
+  view.failure = &failure;
   try {
     SearchContext::Impl& scratch = context.impl();
     scratch.walk.prepare(graph.impl(), view.limit, width);
     if (scratch.results.size() < width) scratch.results.resize(width);
-    graph.impl().kernels->walk(view, query, 0, nearest_entry(view, query, 0), scratch.walk);
+    if (view.missing == nullptr || fetch_nodes(view, &view.entry, 1)) {
+      const std::uint64_t start = nearest_entry(view, query, 0);
+      if (failure == Code::kOk) graph.impl().kernels->walk(view, query, 0, start, scratch.walk);
+    }
+    if (failure != Code::kOk) return Status(failure, "a node of the graph could not be read");
     return unpack(scratch);
   } catch (const std::bad_alloc&) {
     return Status(Code::kNoMemory, "no memory for a search of width " + std::to_string(width));

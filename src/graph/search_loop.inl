@@ -294,6 +294,11 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
       next_end = gather<patched>(view, id_of(entry), level, capacity, visited, next_end);
     }
     if (current == current_end && next == next_end && pool.cursor == pool.size) break;
+    if (view.missing != nullptr &&
+        !fetch_nodes(view, next, static_cast<std::size_t>(next_end - next))) {
+      current_end = next_end;  // visited, too
+      break;
+    }
     compare_round<kind>(graph, query, level, current, current_end, next, next_end, pool);
     current = next;
     current_end = next_end;
@@ -327,6 +332,7 @@ std::uint64_t descend(const WalkView& view, const QueryCode& query, unsigned fro
         ids[count++] = next;
         __builtin_prefetch(&view.graph->state(next), 0, 2);  // says where its list is
       }
+      if (view.missing != nullptr && !fetch_nodes(view, ids, count)) return best;
       std::uint32_t keys[kMMax + 4];
       compare_all<kind>(*view.graph, query, ids, count, keys);
       for (std::size_t i = 0; i < count; ++i) {

@@ -36,7 +36,12 @@ struct WalkView {
   std::uint32_t slot_mask = 0;
   const Link* const* patches =
       nullptr;  ///< by slot value: lists of level 0, 1, … in a row; null = unchanged
+  PartialNodes* missing = nullptr;  ///< where nodes come from that are not here yet; null: all are
+  Code* failure = nullptr;          ///< with `missing`: why a walk stopped
 };
+
+/// REQUIRES: view.missing. Afterwards these nodes are here; false: they cannot be had, stop.
+[[nodiscard]] bool fetch_nodes(const WalkView& view, const NodeId* ids, std::size_t count) noexcept;
 
 /// The nodes a filtered walk looks for, and how far it goes.
 struct NodeSubset {

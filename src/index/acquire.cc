@@ -59,7 +59,21 @@ Result<CommitRecord> Index::snapshot() {
   return store_->last_commit();
 }
 
-Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot) {
+namespace {
+
+// Whether a cache can be had as it is needed; not if its graph is damaged.
+Result<bool> is_usable(Cache& cache, bool whole, unsigned thread_count) {
+  if (cache.graph().is_damaged()) return false;
+  if (!whole) return true;
+  const Status status = cache.graph().complete(thread_count);
+  if (status.ok()) return true;
+  if (cache.graph().is_damaged()) return false;
+  return status;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot, Need need) {
   // Each round either answers or replaces what did not fit; other threads may interfere, hence the
   // bound.
   for (int round = 0; round < 16; ++round) {
@@ -68,14 +82,21 @@ Result<std::shared_ptr<Cache>> Index::acquire(const CommitRecord& snapshot) {
     if (cache) {
       switch (cache->standing(snapshot)) {
         case Standing::kCurrent:
-        case Standing::kOlder: return cache;
+        case Standing::kOlder: {
+          NEARLITE_ASSIGN(const bool usable, is_usable(*cache, need == Need::kWhole,
+                                                       effective_thread_count(options_)));
+          if (usable) return cache;
+          replace = true;
+          break;
+        }
         case Standing::kTooOld: return std::shared_ptr<Cache>();
         case Standing::kForked: replace = true; break;
         case Standing::kNewer: {
           auto caught_up = cache->catch_up(*store_, options_, snapshot);
           if (!caught_up.ok()) {
             slot_->replace(cache, nullptr);  // it may be half changed: never patch, drop
-            if (caught_up.status().code() != Code::kCorruption) return caught_up.status();
+            if (!cache->graph().is_damaged() && caught_up.status().code() != Code::kCorruption)
+              return caught_up.status();
             // The cache may come from an image that does not fit the rows, which decide.
             ++load_count_;
             NEARLITE_ASSIGN(auto loaded, load_cache(*store_, options_, snapshot));

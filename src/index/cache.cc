@@ -182,6 +182,7 @@ Result<bool> Cache::catch_up(Store& store, const IndexOptions& options,
     delta.quantizer = quantizer_;
   }
   if (from.seq >= snapshot.seq) return true;  // somebody else was faster
+  NEARLITE_TRY(graph_->complete(effective_thread_count(options)));
   NEARLITE_ASSIGN(const bool possible, read_delta(store, from, snapshot, delta));
   if (!possible) return false;
   NEARLITE_TRY(

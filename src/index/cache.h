@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -75,20 +76,21 @@ class Cache {
   void fence() noexcept;
 
   /// Writes an image of the graph as it stands (side_image.cc). Holds the mutex while writing:
-  /// others cannot publish.
+  /// others cannot publish. kBusy while the graph is not all in memory.
   Status save(const std::string& path, unsigned mode);
   /// The same image as bytes.
   Result<std::vector<std::byte>> image();
 
   /// Brings the cache from where it stands to `snapshot`, reading rows of the caller's snapshot.
   /// False when that is not possible (forked, rows trimmed, purged meanwhile): the cache must be
-  /// replaced. True: look at standing() again.
+  /// replaced. True: look at standing() again. Completes the graph first.
   Result<bool> catch_up(Store& store, const IndexOptions& options, const CommitRecord& snapshot);
 
  private:
   // Of the image; the mutex is held.
   [[nodiscard]] SideFileHeader image_header() const;
-  Status write_image_body(const SideFileSink& sink) const;
+  Status write_image(
+      const std::function<Status(const SideFileHeader&, const SideBodyWriter&)>& write) const;
 
   struct Delta;
   Result<bool> read_delta(Store& store, const CommitRecord& from, const CommitRecord& to,

@@ -147,6 +147,12 @@ Result<std::vector<std::string>> Index::check(std::span<const std::pair<NodeId, 
   for (std::string& line : check_graph(rows, limit)) problems.add(std::move(line));
   const std::shared_ptr<Cache> shared = slot_->get();
   if (!write_ && shared && shared->standing(*at) == Standing::kCurrent) {
+    const Status whole = shared->graph().complete(effective_thread_count(options_));
+    if (!whole.ok()) {
+      slot_->replace(shared, nullptr);  // an image is a hint, and no part of the table
+      if (whole.code() == Code::kNoMemory) return whole;
+      return lines;
+    }
     compare_graphs(shared->graph(), rows, problems);
   }
   return lines;

@@ -227,8 +227,10 @@ class Index {
   struct View;
   struct Write;
 
-  // acquire.cc: a cache usable for the snapshot, or none (exact scan).
-  Result<std::shared_ptr<Cache>> acquire(const CommitRecord& snapshot);
+  // acquire.cc: a cache usable for the snapshot, or none (exact scan). A plain search can do with
+  // one whose graph is not all in memory yet.
+  enum class Need : std::uint8_t { kWhole, kPart };
+  Result<std::shared_ptr<Cache>> acquire(const CommitRecord& snapshot, Need need = Need::kWhole);
   Result<CommitRecord> snapshot();
   Result<std::shared_ptr<Cache>> load(const CommitRecord& snapshot);
   void save_after_commit(std::uint64_t changed_count) noexcept;

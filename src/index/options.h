@@ -35,6 +35,9 @@ struct IndexOptions {
   std::uint32_t thread_count = 0;  ///< 0 = as many as there are cores; results do not depend on it
   /// An index whose vectors fit in as much keeps those it has read (kept_vectors.h). 0 = none does.
   std::uint64_t kept_bytes_max = std::uint64_t{16} << 20;
+  /// A side file this large is not read before the first search, but by it and those after it, as
+  /// far as they need it (graph/partial.h). A smaller one is read faster than it is told apart.
+  std::uint64_t partial_bytes_min = std::uint64_t{4} << 20;
 };
 
 /// What the codes of such an index are made from.

@@ -92,8 +92,13 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
     return search_exact(request);
   }
   if (!own) {
-    NEARLITE_ASSIGN(view.cache, acquire(at));
-    if (view.cache) view.quantizer = view.cache->quantizer();
+    const bool is_plain = !request.complete && request.allowed == nullptr && !content_;
+    NEARLITE_ASSIGN(view.cache, acquire(at, is_plain ? Need::kPart : Need::kWhole));
+    if (view.cache) {
+      // Not after the search: a process may ask only once.
+      view.cache->graph().read_ahead(effective_thread_count(options_));
+      view.quantizer = view.cache->quantizer();
+    }
   }
   report_.node_count = view.live_count + view.dead_count;
   if (view.live_count == 0 && !content_) {

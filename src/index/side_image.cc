@@ -1,144 +1,13 @@
 #include "index/side_image.h"
 
-#include <algorithm>
 #include <set>
 
-#include "base/bytes.h"
 #include "base/try.h"
-#include "graph/parallel.h"
 #include "index/node_code.h"
+#include "index/side_nodes.h"
 #include "storage/side_file.h"
 
 namespace nearlite {
-
-namespace {
-
-// Body: for each node, ascending by id: id, parent, as_of, dirty (u32 each), rowid, delete_seq
-// (u64), info (2 × u32), for each level a count and the ids (u32), then the code and the residual.
-std::vector<std::byte> encode_node(const Graph& graph, NodeId id) {
-  std::vector<std::byte> bytes;
-  Writer writer(bytes);
-  writer.u32(id);
-  writer.u32(graph.parent(id));
-  writer.u32(graph.as_of(id));
-  writer.u32(graph.is_dirty(id) ? 1 : 0);
-  writer.u64(static_cast<std::uint64_t>(graph.rowid(id)));
-  writer.u64(graph.delete_seq(id));
-  const CodeInfo info = graph.info(id);
-  writer.u32(info.a);
-  writer.u32(info.b);
-  for (unsigned level = 0; level <= graph.level_of(id); ++level) {
-    const std::vector<NodeId> list = graph.list(id, level);
-    writer.u32(static_cast<std::uint32_t>(list.size()));
-    for (const NodeId neighbor : list) writer.u32(neighbor);
-  }
-  return bytes;
-}
-
-// Nodes are read in groups, by several threads.
-constexpr std::uint64_t kGroupNodes = 512;
-
-Status damaged(const std::string& path, const char* what) {
-  return {Code::kCorruption, "nearlite: side file " + path + ": " + what};
-}
-
-// Where each group begins. Checks the sizes of all nodes, and that their ids ascend: then no two
-// threads meet in one place.
-Status find_groups(const std::string& path, const SideFileHeader& header,
-                   std::span<const std::byte> body, const Graph& graph,
-                   std::vector<std::size_t>& begins) {
-  const CodeFormat& format = graph.options().format;
-  Reader reader(body);
-  const auto skip = [&reader](std::size_t count) { static_cast<void>(reader.bytes(count)); };
-  NodeId before = kNodeNone;
-  for (std::uint64_t i = 0; i < header.node_count; ++i) {
-    if (i % kGroupNodes == 0) begins.push_back(reader.offset());
-    const NodeId id = reader.u32();
-    if (id <= before || id > header.at.max_node_id) return damaged(path, "bad node");
-    before = id;
-    skip(3 * sizeof(std::uint32_t) + 2 * sizeof(std::uint64_t) + sizeof(CodeInfo));
-    for (unsigned level = 0; level <= graph.level_of(id); ++level) {
-      const std::uint32_t count = reader.u32();
-      if (count > 2 * kMMax) return damaged(path, "bad node");
-      skip(count * sizeof(NodeId));
-    }
-    skip(std::size_t{format.code_bytes} + format.residual_bytes);
-    if (!reader.ok()) return damaged(path, "bad node");
-  }
-  return reader.finished() ? Status() : damaged(path, "bytes behind the last node");
-}
-
-// What of a node is about its row, and is set once the graph is loaded.
-struct RowState {
-  NodeId id;
-  NodeId as_of;
-  bool dirty;
-  std::uint64_t delete_seq;
-};
-
-// Takes over a node, of which find_groups() has checked the size. The lists in an image are the
-// current ones, whatever the rows say.
-Status take_node(const std::string& path, Reader& reader, NodeId max_id, Graph& graph,
-                 GraphLoader& loader, NodeRecord& record, RowState& state) {
-  const CodeFormat& format = graph.options().format;
-  record.id = state.id = reader.u32();
-  record.parent = reader.u32();
-  state.as_of = reader.u32();
-  state.dirty = reader.u32() != 0;
-  record.rowid = reader.i64();
-  state.delete_seq = reader.u64();
-  CodeInfo info;
-  info.a = reader.u32();
-  info.b = reader.u32();
-  if (state.as_of > max_id) return damaged(path, "bad as_of");
-  record.as_of = max_id;
-  const std::size_t level_count = graph.level_of(record.id) + 1;
-  record.own.resize(level_count);  // of nothing
-  record.links.resize(level_count);
-  for (auto& list : record.links) {
-    list.resize(reader.u32());
-    for (NodeId& neighbor : list) neighbor = reader.u32();
-  }
-  const auto code = reader.bytes(format.code_bytes);
-  const auto residual = reader.bytes(format.residual_bytes);
-  std::copy(code.begin(), code.end(), graph.mutable_code(record.id));
-  std::copy(residual.begin(), residual.end(), graph.mutable_residual(record.id));
-  graph.set_node(record.id, record.rowid, info);
-  return loader.place(record);
-}
-
-Status fill(const std::string& path, const SideFileHeader& header, std::span<const std::byte> body,
-            unsigned thread_count, Graph& graph) {
-  std::vector<std::size_t> begins;
-  NEARLITE_TRY(find_groups(path, header, body, graph, begins));
-  NEARLITE_TRY(graph.reserve(header.at.max_node_id));
-  GraphLoader loader(graph);
-  std::vector<RowState> states(header.node_count);
-  std::vector<Status> results(begins.size());
-  const auto take_group = [&](std::size_t group, unsigned /*worker*/) {
-    Reader reader(body.subspan(begins[group]));
-    NodeRecord record;
-    const std::uint64_t first = group * kGroupNodes;
-    const std::uint64_t last = std::min(first + kGroupNodes, header.node_count);
-    for (std::uint64_t i = first; i < last && results[group].ok(); ++i) {
-      results[group] =
-          take_node(path, reader, header.at.max_node_id, graph, loader, record, states[i]);
-    }
-  };
-  // The kernel clears the memory a thread writes to: that is shared among them, too.
-  NEARLITE_TRY(parallel_for(begins.size() < 4 ? 1 : thread_count, begins.size(), 1, take_group,
-                            [] { return false; }));
-  for (Status& result : results) NEARLITE_TRY(std::move(result));
-  for (const RowState& state : states) NEARLITE_TRY(loader.list(state.id));
-  NEARLITE_TRY(loader.finish(header.at.max_node_id, header.at.entry, thread_count));
-  for (const RowState& state : states) {
-    graph.set_row_state(state.id, state.as_of, state.dirty);
-    if (state.delete_seq != 0) graph.set_delete_seq(state.id, state.delete_seq);
-  }
-  return {};
-}
-
-}  // namespace
 
 SideFileHeader Cache::image_header() const {
   SideFileHeader header;
@@ -153,44 +22,54 @@ SideFileHeader Cache::image_header() const {
   return header;
 }
 
-Status Cache::write_image_body(const SideFileSink& sink) const {
-  const CodeFormat& format = graph_->options().format;
-  std::uint64_t count = 0;
-  for (NodeId id = 1; id <= at_.max_node_id; ++id) {
-    if (!graph_->is_present(id)) continue;
-    ++count;
-    NEARLITE_TRY(sink(encode_node(*graph_, id)));
-    NEARLITE_TRY(sink({graph_->code(id), format.code_bytes}));
-    if (format.residual_bytes != 0)
-      NEARLITE_TRY(sink({graph_->residual(id), format.residual_bytes}));
-  }
-  if (count == at_.live_count + at_.dead_count) return {};
-  return {Code::kInternal, "nearlite: the cache counts other nodes than its commit"};
+Status Cache::write_image(
+    const std::function<Status(const SideFileHeader&, const SideBodyWriter&)>& write) const {
+  if (graph_->is_partial()) return {Code::kBusy, "nearlite: the graph is not all in memory"};
+  SideFileHeader header = image_header();
+  const std::vector<std::byte> directory = encode_side_directory(*graph_, at_.max_node_id);
+  header.directory_bytes = directory.size();
+  return write(header, [&](const SideFileSink& sink) -> Status {
+    NEARLITE_TRY(sink(directory));
+    std::uint64_t count = 0;
+    for (NodeId id = 1; id <= at_.max_node_id; ++id) {
+      if (!graph_->is_present(id)) continue;
+      ++count;
+      NEARLITE_TRY(sink(encode_side_record(header, *graph_, id)));
+    }
+    if (count == header.node_count) return {};
+    return {Code::kInternal, "nearlite: the cache counts other nodes than its commit"};
+  });
 }
 
 Status Cache::save(const std::string& path, unsigned mode) {
   const std::lock_guard lock(mutex_);  // nobody publishes meanwhile; searches go on
-  return write_side_file(path, mode, image_header(),
-                         [&](const SideFileSink& sink) { return write_image_body(sink); });
+  return write_image([&](const SideFileHeader& header, const SideBodyWriter& write_body) {
+    return write_side_file(path, mode, header, write_body);
+  });
 }
 
 Result<std::vector<std::byte>> Cache::image() {
   const std::lock_guard lock(mutex_);
-  return encode_side_image(image_header(),
-                           [&](const SideFileSink& sink) { return write_image_body(sink); });
+  std::vector<std::byte> bytes;
+  NEARLITE_TRY(
+      write_image([&](const SideFileHeader& header, const SideBodyWriter& write_body) -> Status {
+        NEARLITE_ASSIGN(bytes, encode_side_image(header, write_body));
+        return {};
+      }));
+  return bytes;
 }
 
 namespace {
 
 // INVARIANT D1: who is deleted decides answers, so an image is not believed but compared with the
 // rows. What was purged since has neither deletion nor links.
-Status check_deletions(const std::string& name, Store& store, const CommitRecord& at,
-                       const Graph& graph) {
+Status check_deletions(const SideImage& image, Store& store, const Graph& graph) {
+  const CommitRecord& at = image.header().at;
   std::set<NodeId> dead;
   NEARLITE_TRY(store.scan_dead(0, at.seq, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
     dead.insert(id);
     return graph.is_present(id) && graph.delete_seq(id) == seq ? Status()
-                                                               : damaged(name, "misses a deletion");
+                                                               : image.damaged("misses a deletion");
   }));
   std::uint64_t dead_count = 0;
   for (NodeId id = 1; id <= at.max_node_id; ++id) {
@@ -198,46 +77,78 @@ Status check_deletions(const std::string& name, Store& store, const CommitRecord
     ++dead_count;
     if (dead.contains(id)) continue;
     NEARLITE_ASSIGN(const auto row, store.find_links(id));
-    if (row) return damaged(name, "deletes a node that lives");
+    if (row) return image.damaged("deletes a node that lives");
   }
-  return dead_count == at.dead_count ? Status() : damaged(name, "wrong number of deletions");
+  return dead_count == at.dead_count ? Status() : image.damaged("wrong number of deletions");
 }
 
-// Makes `cache` from a checked image; whatever does not fit the index or the history of `snapshot`
-// is corruption.
-Status load_image(const std::string& name, Store& store, const IndexOptions& options,
-                  const CommitRecord& snapshot, const SideFileHeader& header,
-                  std::span<const std::byte> body, std::shared_ptr<Cache>& cache) {
+// The same, before the nodes are there: then they are read with what the rows say.
+Status tell_deletions(const SideImage& image, Store& store, std::span<const std::uint64_t> ids,
+                      Graph& graph) {
+  const CommitRecord& at = image.header().at;
+  std::uint64_t dead_count = 0;
+  NEARLITE_TRY(store.scan_dead(0, at.seq, UINT64_MAX, [&](std::uint64_t seq, NodeId id) {
+    if (id > at.max_node_id || (ids[id >> 6] >> (id & 63) & 1) == 0)
+      return image.damaged("misses a deletion");
+    graph.set_delete_seq(id, seq);
+    ++dead_count;
+    return Status();
+  }));
+  return dead_count == at.dead_count ? Status() : image.damaged("wrong number of deletions");
+}
+
+// INVARIANT C1, D5: the image must be of this index, and its commit in the history of this very
+// file.
+Status check_header(const SideImage& image, const GraphOptions& graph, Store& store,
+                    const IndexOptions& options, const CommitRecord& snapshot) {
+  const SideFileHeader& header = image.header();
+  if (header.index_seed != options.seed || header.dim != options.dim || header.m != options.m ||
+      header.code_bytes != graph.format.code_bytes ||
+      header.residual_bytes != graph.format.residual_bytes) {
+    return image.damaged("of another index");
+  }
+  if (header.at.seq > snapshot.seq) return image.damaged("ahead of the database");
+  NEARLITE_ASSIGN(const auto commit, store.find_commit(header.at.seq));
+  if (!commit || commit->commit_id != header.at.commit_id)
+    return image.damaged("of another history");
+  if (commit->max_node_id != header.at.max_node_id || commit->entry != header.at.entry ||
+      commit->live_count != header.at.live_count || commit->dead_count != header.at.dead_count ||
+      commit->purge_floor != header.at.purge_floor ||
+      commit->unlink_floor != header.at.unlink_floor ||
+      header.node_count != header.at.live_count + header.at.dead_count) {
+    return image.damaged("does not agree with its commit");
+  }
+  return {};
+}
+
+// A cache from an image, with all nodes in memory or none yet. Whatever does not fit the index or
+// the history of `snapshot` is corruption.
+Result<std::shared_ptr<Cache>> load_image(std::unique_ptr<SideImage> image, Store& store,
+                                          const IndexOptions& options, const CommitRecord& snapshot,
+                                          bool is_partial) {
   GraphOptions graph_options;
   graph_options.m = options.m;
   graph_options.ef_construction = options.ef_construction;
   graph_options.seed = options.seed;
   graph_options.format = graph_code_format(options);
-  if (header.index_seed != options.seed || header.dim != options.dim || header.m != options.m ||
-      header.code_bytes != graph_options.format.code_bytes ||
-      header.residual_bytes != graph_options.format.residual_bytes) {
-    return damaged(name, "of another index");
-  }
-  // INVARIANT C1, D5: the image's commit must be in the history of this very file.
-  if (header.at.seq > snapshot.seq) return damaged(name, "ahead of the database");
-  NEARLITE_ASSIGN(const auto commit, store.find_commit(header.at.seq));
-  if (!commit || commit->commit_id != header.at.commit_id)
-    return damaged(name, "of another history");
-  if (commit->max_node_id != header.at.max_node_id || commit->live_count != header.at.live_count ||
-      commit->dead_count != header.at.dead_count || commit->purge_floor != header.at.purge_floor ||
-      commit->unlink_floor != header.at.unlink_floor ||
-      header.node_count != header.at.live_count + header.at.dead_count) {
-    return damaged(name, "does not agree with its commit");
-  }
+  NEARLITE_TRY(check_header(*image, graph_options, store, options, snapshot));
+  const SideImage& opened = *image;
+  const CommitRecord at = opened.header().at;
   NEARLITE_ASSIGN(auto quantizer, load_quantizer(store, options));
   NEARLITE_ASSIGN(auto graph, Graph::make(graph_options));
-  if (header.at.max_node_id > 0) {
-    if (!quantizer) return damaged(name, "no quantizer stored");
-    NEARLITE_TRY(fill(name, header, body, effective_thread_count(options), *graph));
-    NEARLITE_TRY(check_deletions(name, store, header.at, *graph));
+  if (at.max_node_id > 0) {
+    if (!quantizer) return opened.damaged("no quantizer stored");
+    NEARLITE_TRY(graph->reserve(at.max_node_id, is_partial ? Pages::kSmall : Pages::kHuge));
+    NEARLITE_ASSIGN(auto nodes, open_side_nodes(std::move(image), *graph));
+    NEARLITE_TRY(graph->begin(nodes, at.max_node_id, at.entry, is_partial));
+    if (is_partial) {
+      NEARLITE_TRY(tell_deletions(opened, store, nodes->ids(), *graph));
+    } else {
+      NEARLITE_TRY(graph->complete(effective_thread_count(options)));
+      NEARLITE_TRY(check_deletions(opened, store, *graph));
+    }
   }
-  cache = std::make_shared<Cache>(std::move(graph), std::move(quantizer), header.at);
-  return {};
+  return std::make_shared<Cache>(std::move(graph), std::move(quantizer), at);
 }
 
 }  // namespace
@@ -245,26 +156,27 @@ Status load_image(const std::string& name, Store& store, const IndexOptions& opt
 Result<std::shared_ptr<Cache>> load_side_image(const std::string& path, Store& store,
                                                const IndexOptions& options,
                                                const CommitRecord& snapshot) {
-  std::shared_ptr<Cache> cache;
-  const Status status =
-      read_side_file(path, [&](const SideFileHeader& header, std::span<const std::byte> body) {
-        return load_image(path, store, options, snapshot, header, body, cache);
-      });
+  auto cache = [&]() -> Result<std::shared_ptr<Cache>> {
+    NEARLITE_ASSIGN(auto image, SideImage::open(path));
+    const CommitRecord& at = image->header().at;
+    // What has to be caught up needs the whole graph.
+    const bool is_partial = at.seq == snapshot.seq && at.commit_id == snapshot.commit_id &&
+                            image->record_bytes() >= options.partial_bytes_min;
+    return load_image(std::move(image), store, options, snapshot, is_partial);
+  }();
+  const Status status = cache.status();
   if (status.code() == Code::kNoMemory) return status;
   if (status.code() == Code::kSqlite || status.sqlite_code() != 0)
     return status;  // a row could not be read
-  return cache;     // whatever else is wrong with the file: it is only a hint
+  // Whatever else is wrong with the file: it is only a hint.
+  return status.ok() ? std::move(*cache) : std::shared_ptr<Cache>();
 }
 
-Result<std::shared_ptr<Cache>> load_memory_image(std::span<const std::byte> image, Store& store,
+Result<std::shared_ptr<Cache>> load_memory_image(std::span<const std::byte> bytes, Store& store,
                                                  const IndexOptions& options,
                                                  const CommitRecord& snapshot) {
-  std::shared_ptr<Cache> cache;
-  NEARLITE_TRY(decode_side_image(
-      "snapshot", image, [&](const SideFileHeader& header, std::span<const std::byte> body) {
-        return load_image("snapshot", store, options, snapshot, header, body, cache);
-      }));
-  return cache;
+  NEARLITE_ASSIGN(auto image, SideImage::of("snapshot", bytes));
+  return load_image(std::move(image), store, options, snapshot, false);
 }
 
 }  // namespace nearlite

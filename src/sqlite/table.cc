@@ -251,6 +251,8 @@ IndexOptions Table::index_options(std::size_t vector_index) const {
   options.centre_key = "centre" + suffix;
   options.thread_count = from_environment("NEARLITE_THREADS", 0, 64);
   options.kept_bytes_max = std::uint64_t{from_environment("NEARLITE_KEEP_MIB", 16, 1 << 20)} << 20;
+  options.partial_bytes_min = std::uint64_t{from_environment("NEARLITE_PARTIAL_MIB", 4, 1 << 20)}
+                              << 20;
   set_settings(vector_index, options);
   return options;
 }

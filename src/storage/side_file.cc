@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/try.h"
 
 namespace nearlite {
@@ -92,7 +93,7 @@ Result<File> open_temporary(const std::string& path, unsigned mode) {
 }
 
 std::vector<std::byte> encode_header(const SideFileHeader& header, std::uint64_t body_bytes,
-                                     std::uint64_t body_hash) {
+                                     std::uint64_t directory_hash) {
   std::vector<std::byte> bytes;
   Writer writer(bytes);
   writer.u64(kMagic);
@@ -113,14 +114,16 @@ std::vector<std::byte> encode_header(const SideFileHeader& header, std::uint64_t
   writer.u32(header.at.max_node_id);
   writer.u32(header.at.entry);
   writer.u64(body_bytes);
-  writer.u64(body_hash);
+  writer.u64(header.directory_bytes);
+  writer.u64(directory_hash);
   while (bytes.size() < kHeaderBytes - 8) writer.u8(0);
   writer.u64(hash64(bytes));
   return bytes;
 }
 
 Status decode_header(const std::string& path, std::span<const std::byte> bytes,
-                     SideFileHeader& header, std::uint64_t& body_bytes, std::uint64_t& body_hash) {
+                     SideFileHeader& header, std::uint64_t& body_bytes,
+                     std::uint64_t& directory_hash) {
   Reader reader(bytes.first(kHeaderBytes));
   if (reader.u64() != kMagic) return damaged(path, "no side file");
   if (reader.u32() != kFormatVersion || reader.u32() != kHeaderBytes)
@@ -140,7 +143,8 @@ Status decode_header(const std::string& path, std::span<const std::byte> bytes,
   header.at.max_node_id = reader.u32();
   header.at.entry = reader.u32();
   body_bytes = reader.u64();
-  body_hash = reader.u64();
+  header.directory_bytes = reader.u64();
+  directory_hash = reader.u64();
   Reader tail(bytes.subspan(kHeaderBytes - 8, 8));
   if (tail.u64() != hash64(bytes.first(kHeaderBytes - 8)))
     return damaged(path, "header does not check");
@@ -148,6 +152,22 @@ Status decode_header(const std::string& path, std::span<const std::byte> bytes,
 }
 
 std::string temporary_name(const std::string& path) { return path + ".tmp"; }
+
+// The hash of the first bytes of a body that comes piece by piece.
+class DirectoryHash {
+ public:
+  explicit DirectoryHash(const SideFileHeader& header) : left_(header.directory_bytes) {}
+  void add(std::span<const std::byte> piece) noexcept {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, piece.size()));
+    hasher_.bytes(piece.first(count));
+    left_ -= count;
+  }
+  [[nodiscard]] std::uint64_t value() const noexcept { return hasher_.digest64(); }
+
+ private:
+  std::uint64_t left_;
+  Hasher hasher_;
+};
 
 }  // namespace
 
@@ -162,21 +182,21 @@ Status remove_side_file(const std::string& path) {
 }
 
 Status write_side_file(const std::string& path, unsigned mode, const SideFileHeader& header,
-                       const std::function<Status(const SideFileSink&)>& write_body) {
+                       const SideBodyWriter& write_body) {
   const std::string temporary = temporary_name(path);
   NEARLITE_TRY(check_side_file(path));
   NEARLITE_ASSIGN(const File file, open_temporary(temporary, mode));
   std::vector<std::byte> buffer(kHeaderBytes);  // place of the header, known at the end
   buffer.reserve(kBufferBytes);
   std::uint64_t body_bytes = 0;
-  Hasher hasher;
+  DirectoryHash directory(header);
   const auto flush = [&]() -> Status {
     NEARLITE_TRY(write_all(file.handle(), temporary, buffer));
     buffer.clear();
     return {};
   };
   Status status = write_body([&](std::span<const std::byte> piece) -> Status {
-    hasher.bytes(piece);
+    directory.add(piece);
     body_bytes += piece.size();
     if (buffer.size() + piece.size() > kBufferBytes) NEARLITE_TRY(flush());
     if (piece.size() > kBufferBytes) return write_all(file.handle(), temporary, piece);
@@ -185,7 +205,7 @@ Status write_side_file(const std::string& path, unsigned mode, const SideFileHea
   });
   if (status.ok()) status = flush();
   if (status.ok()) {
-    const std::vector<std::byte> head = encode_header(header, body_bytes, hasher.digest64());
+    const std::vector<std::byte> head = encode_header(header, body_bytes, directory.value());
     if (lseek(file.handle(), 0, SEEK_SET) != 0) {
       status = io_error(temporary, "seek");
     } else {
@@ -202,51 +222,105 @@ Status write_side_file(const std::string& path, unsigned mode, const SideFileHea
   return sync_folder(path);
 }
 
-Status read_side_file(const std::string& path, const SideImageVisitor& visit) {
-  const File file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+SideImage::SideImage(std::string name, File file, std::span<const std::byte> bytes)
+    : name_(std::move(name)), file_(std::move(file)), bytes_(bytes) {}
+
+Status SideImage::damaged(const char* what) const { return nearlite::damaged(name_, what); }
+
+Status SideImage::read_at(std::uint64_t offset, std::span<std::byte> out) const {
+  if (!file_.is_open()) {
+    if (offset > bytes_.size() || out.size() > bytes_.size() - offset) return damaged("too short");
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
+    return {};
+  }
+  while (!out.empty()) {
+    const ssize_t count = pread(file_.handle(), out.data(), out.size(), static_cast<off_t>(offset));
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return io_error(name_, "read");
+    }
+    if (count == 0) return damaged("too short");  // it was truncated since
+    out = out.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
+Status SideImage::read_head(std::uint64_t size) {
+  if (size < kHeaderBytes) return damaged("too short");
+  std::byte head[kHeaderBytes];
+  NEARLITE_TRY(read_at(0, head));
+  std::uint64_t body_bytes = 0;
+  std::uint64_t directory_hash = 0;
+  NEARLITE_TRY(decode_header(name_, head, header_, body_bytes, directory_hash));
+  if (size - kHeaderBytes != body_bytes || header_.directory_bytes > body_bytes)
+    return damaged("torn");
+  record_bytes_ = body_bytes - header_.directory_bytes;
+  directory_.resize(static_cast<std::size_t>(header_.directory_bytes));
+  NEARLITE_TRY(read_at(kHeaderBytes, directory_));
+  return hash64(directory_) == directory_hash ? Status() : damaged("directory does not check");
+}
+
+Result<std::unique_ptr<SideImage>> SideImage::open(const std::string& path) {
+  File file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.is_open()) {
     if (errno == ENOENT)
-      return {Code::kNotFound, "nearlite: side file " + path + " does not exist"};
+      return Status(Code::kNotFound, "nearlite: side file " + path + " does not exist");
     return io_error(path, "open");
   }
   struct stat info {};
   if (fstat(file.handle(), &info) != 0) return io_error(path, "stat");
-  if (!S_ISREG(info.st_mode) || info.st_size < static_cast<off_t>(kHeaderBytes))
-    return damaged(path, "too short");
-  const auto size = static_cast<std::size_t>(info.st_size);
-  void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.handle(), 0);
-  if (memory == MAP_FAILED) return io_error(path, "map");
-  struct Unmap {
-    void* memory;
-    std::size_t size;
-    ~Unmap() { munmap(memory, size); }
-  } const unmap{memory, size};
-  madvise(memory, size, MADV_SEQUENTIAL);
-  return decode_side_image(path, {static_cast<const std::byte*>(memory), size}, visit);
+  if (!S_ISREG(info.st_mode)) return nearlite::damaged(path, "not a file");
+  std::unique_ptr<SideImage> image(new SideImage(path, std::move(file), {}));
+  NEARLITE_TRY(image->read_head(static_cast<std::uint64_t>(info.st_size)));
+  return image;
 }
 
-Status decode_side_image(const std::string& name, std::span<const std::byte> image,
-                         const SideImageVisitor& visit) {
-  if (image.size() < kHeaderBytes) return damaged(name, "too short");
-  SideFileHeader header;
-  std::uint64_t body_bytes = 0;
-  std::uint64_t body_hash = 0;
-  NEARLITE_TRY(decode_header(name, image, header, body_bytes, body_hash));
-  const auto body = image.subspan(kHeaderBytes);
-  if (body.size() != body_bytes) return damaged(name, "torn");
-  if (hash64(body) != body_hash) return damaged(name, "body does not check");
-  return visit(header, body);
+Result<std::unique_ptr<SideImage>> SideImage::of(const std::string& name,
+                                                 std::span<const std::byte> bytes) {
+  std::unique_ptr<SideImage> image(new SideImage(name, File(-1), bytes));
+  NEARLITE_TRY(image->read_head(bytes.size()));
+  return image;
+}
+
+std::uint64_t SideImage::place_of(std::uint64_t offset) const noexcept {
+  return kHeaderBytes + header_.directory_bytes + offset;
+}
+
+Status SideImage::read(std::uint64_t offset, std::span<std::byte> out) const {
+  if (!has(offset, out.size())) return damaged("a record beyond the end");
+  return read_at(place_of(offset), out);
+}
+
+Result<bool> SideImage::read_now(std::uint64_t offset, std::span<std::byte> out) const {
+  if (!has(offset, out.size())) return damaged("a record beyond the end");
+#if defined(RWF_NOWAIT)
+  if (file_.is_open()) {
+    const auto place = static_cast<off_t>(place_of(offset));
+    const iovec into{out.data(), out.size()};
+    if (preadv2(file_.handle(), &into, 1, place, RWF_NOWAIT) == static_cast<ssize_t>(out.size()))
+      return true;
+    // Not all of it is in memory, or the file system does not say. Advice may be declined.
+    static_cast<void>(posix_fadvise(file_.handle(), place, static_cast<off_t>(out.size()),
+                                    POSIX_FADV_WILLNEED));
+    return false;
+  }
+#endif
+  NEARLITE_TRY(read_at(place_of(offset), out));
+  return true;
 }
 
 Result<std::vector<std::byte>> encode_side_image(
-    const SideFileHeader& header, const std::function<Status(const SideFileSink&)>& write_body) {
+    const SideFileHeader& header, const SideBodyWriter& write_body) {
   std::vector<std::byte> image(kHeaderBytes);
   NEARLITE_TRY(write_body([&](std::span<const std::byte> piece) {
     image.insert(image.end(), piece.begin(), piece.end());
     return Status();
   }));
   const auto body = std::span(image).subspan(kHeaderBytes);
-  const std::vector<std::byte> head = encode_header(header, body.size(), hash64(body));
+  DirectoryHash directory(header);
+  directory.add(body);
+  const std::vector<std::byte> head = encode_header(header, body.size(), directory.value());
   std::copy(head.begin(), head.end(), image.begin());
   return image;
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/hash.h"
 #include "connection.h"
 
 namespace nearlite::test {

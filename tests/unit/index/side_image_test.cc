@@ -10,12 +10,10 @@
 #include <limits>
 
 #include "connection.h"
-#include "storage/side_file.h"
+#include "forged_image.h"
 
 namespace nearlite::test {
 namespace {
-
-using Bytes = std::vector<std::byte>;
 
 class SideImageTest : public testing::TestWithParam<Metric> {
  protected:
@@ -170,29 +168,19 @@ TEST_P(SideImageTest, ForgedImageShowsNobodyWhoIsNotThere) {
   Random random(run_seed(34));
   int taken = 0;
   for (int i = 0; i < 300; ++i) {
-    Bytes forged;
-    ASSERT_OK(decode_side_image(
-        "image", *image,
-        [&](const SideFileHeader& header, std::span<const std::byte> body) -> Status {
-          SideFileHeader head = header;
-          Bytes bytes(body.begin(), body.end());
-          if (i % 10 == 0) {
-            CommitRecord& at = head.at;
-            std::uint64_t* fields[] = {&at.live_count, &at.dead_count, &at.purge_floor,
-                                       &at.unlink_floor, &head.node_count};
-            *fields[random.below(5)] += random.chance(50) ? 1 : UINT64_MAX - 7;
-          } else if (i % 10 == 1) {
-            head.at.max_node_id = kNodeIdMax - static_cast<NodeId>(random.below(100));
-          } else {
-            bytes[random.below(bytes.size())] ^= std::byte{static_cast<unsigned char>(
-                random.chance(50) ? 1 << random.below(8) : random.below(255) + 1)};
-          }
-          auto made =
-              encode_side_image(head, [&](const SideFileSink& sink) { return sink(bytes); });
-          if (!made.ok()) return made.status();
-          forged = *made;
-          return {};
-        }));
+    const Bytes forged = forge(*image, [&](SideFileHeader& head, Bytes& body) {
+      if (i % 10 == 0) {
+        CommitRecord& at = head.at;
+        std::uint64_t* fields[] = {&at.live_count, &at.dead_count, &at.purge_floor,
+                                   &at.unlink_floor, &head.node_count};
+        *fields[random.below(5)] += random.chance(50) ? 1 : UINT64_MAX - 7;
+      } else if (i % 10 == 1) {
+        head.at.max_node_id = kNodeIdMax - static_cast<NodeId>(random.below(100));
+      } else {
+        body[random.below(body.size())] ^= std::byte{static_cast<unsigned char>(
+            random.chance(50) ? 1 << random.below(8) : random.below(255) + 1)};
+      }
+    });
     Connection connection(file_, options_);
     const Status status = connection.index().take_image(forged);
     if (!status.ok()) {
@@ -217,26 +205,19 @@ TEST_P(SideImageTest, ImageThatForgesADeletionIsNotTaken) {
   ASSERT_TRUE(image.ok());
   const std::uint64_t seq = writer_.index().stats()->seq;
   int refused = 0;
-  ASSERT_OK(decode_side_image(
-      "image", *image,
-      [&](const SideFileHeader& header, std::span<const std::byte> body) -> Status {
-        // The first node: id, parent, as_of, dirty, rowid, then delete_seq.
-        constexpr std::size_t kDeleteSeq = 4 * 4 + 8;
-        for (const std::uint64_t forged_seq : {std::uint64_t{0}, std::uint64_t{1}, seq, seq + 1}) {
-          Bytes bytes(body.begin(), body.end());
-          std::uint64_t right_seq = 0;
-          std::memcpy(&right_seq, bytes.data() + kDeleteSeq, sizeof(right_seq));
-          if (right_seq == forged_seq) continue;
-          std::memcpy(bytes.data() + kDeleteSeq, &forged_seq, sizeof(forged_seq));
-          const auto forged =
-              encode_side_image(header, [&](const SideFileSink& sink) { return sink(bytes); });
-          if (!forged.ok()) return forged.status();
-          Connection connection(file_, options_);
-          EXPECT_EQ(connection.index().take_image(*forged).code(), Code::kCorruption);
-          ++refused;
-        }
-        return {};
-      }));
+  for (const std::uint64_t forged_seq : {std::uint64_t{0}, std::uint64_t{1}, seq, seq + 1}) {
+    std::uint64_t right_seq = 0;
+    const Bytes forged = forge(*image, [&](SideFileHeader& head, Bytes& body) {
+      // Of the first node: a checksum, the rowid, then delete_seq.
+      std::byte* const at = body.data() + head.directory_bytes + 8 + 8;
+      std::memcpy(&right_seq, at, sizeof(right_seq));
+      std::memcpy(at, &forged_seq, sizeof(forged_seq));
+    });
+    if (right_seq == forged_seq) continue;
+    Connection connection(file_, options_);
+    EXPECT_EQ(connection.index().take_image(forged).code(), Code::kCorruption);
+    ++refused;
+  }
   EXPECT_GE(refused, 3);
 }
 
@@ -418,17 +399,10 @@ TEST_F(LargeIndexTest, ThreadsNoticeForgedImages) {
   Random random(run_seed(36));
   int refused = 0;
   for (int i = 0; i < 40; ++i) {
-    Bytes forged;
-    ASSERT_OK(decode_side_image(
-        "image", image, [&](const SideFileHeader& header, std::span<const std::byte> body) {
-          Bytes bytes(body.begin(), body.end());
-          for (int j = 0; j < 20; ++j)
-            bytes[random.below(bytes.size())] ^= static_cast<std::byte>(1 + random.below(255));
-          auto made =
-              encode_side_image(header, [&](const SideFileSink& sink) { return sink(bytes); });
-          if (made.ok()) forged = *made;
-          return made.status();
-        }));
+    const Bytes forged = forge(image, [&](SideFileHeader&, Bytes& body) {
+      for (int j = 0; j < 20; ++j)
+        body[random.below(body.size())] ^= static_cast<std::byte>(1 + random.below(255));
+    });
     Connection connection(file_, options_);
     connection.index().options().thread_count = 4;
     const Status status = connection.index().take_image(forged);
