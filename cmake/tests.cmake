@@ -102,9 +102,9 @@ if(support_sources AND TARGET nearlite_static)
   endif()
 endif()
 
-# The system calls of the side file's writer go to tests/support/side_file_seam.cc.
+# The system calls of the side file go to tests/support/side_file_seam.cc.
 set(seam_folders fault power)
-set(seam_calls open close write lseek ftruncate fsync rename unlink)
+set(seam_calls open close pread preadv2 write lseek ftruncate fsync rename unlink)
 list(TRANSFORM seam_calls PREPEND -Wl,--wrap=)
 
 # Fuzz targets, for the replay test and, with clang, for libFuzzer.

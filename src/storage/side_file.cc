@@ -162,7 +162,7 @@ class DirectoryHash {
     hasher_.bytes(piece.first(count));
     left_ -= count;
   }
-  [[nodiscard]] std::uint64_t value() const noexcept { return hasher_.digest64(); }
+  [[nodiscard]] std::uint64_t digest() const noexcept { return hasher_.digest64(); }
 
  private:
   std::uint64_t left_;
@@ -205,7 +205,7 @@ Status write_side_file(const std::string& path, unsigned mode, const SideFileHea
   });
   if (status.ok()) status = flush();
   if (status.ok()) {
-    const std::vector<std::byte> head = encode_header(header, body_bytes, directory.value());
+    const std::vector<std::byte> head = encode_header(header, body_bytes, directory.digest());
     if (lseek(file.handle(), 0, SEEK_SET) != 0) {
       status = io_error(temporary, "seek");
     } else {
@@ -320,7 +320,7 @@ Result<std::vector<std::byte>> encode_side_image(
   const auto body = std::span(image).subspan(kHeaderBytes);
   DirectoryHash directory(header);
   directory.add(body);
-  const std::vector<std::byte> head = encode_header(header, body.size(), directory.value());
+  const std::vector<std::byte> head = encode_header(header, body.size(), directory.digest());
   std::copy(head.begin(), head.end(), image.begin());
   return image;
 }

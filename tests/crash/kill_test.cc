@@ -321,6 +321,7 @@ int run_writer(char** words) {
 }  // namespace nearlite::test
 
 int main(int argc, char** argv) {
+  setenv("NEARLITE_PARTIAL_MIB", "0", 0);  // small side files are read in parts, too
   if (argc == 8 && std::string(argv[1]) == "--writer") return nearlite::test::run_writer(argv + 2);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

@@ -122,6 +122,7 @@ class PowerCut {
       : workload_(std::move(workload)), folder_(folder) {
     std::filesystem::current_path(folder.path());
     setenv("NEARLITE_THREADS", "1", 0);
+    setenv("NEARLITE_PARTIAL_MIB", "0", 0);  // small side files are read in parts, too
     record();
   }
 

@@ -239,5 +239,30 @@ class SideFile(SqlCase):
         self.assertFalse(os.path.exists(self.side))
 
 
+class SideFileInParts(SideFile):
+    """The same with searches that read in the file what they need, however small it is."""
+
+    def setUp(self):
+        super().setUp()
+        os.environ["NEARLITE_PARTIAL_MIB"] = "0"
+        self.addCleanup(os.environ.pop, "NEARLITE_PARTIAL_MIB")
+
+    def test_the_file_is_truncated_while_searches_read_in_it(self):
+        db, rows = self.make()
+        db.run("SELECT hnsw_save()")
+        db.close()
+        for length in (0, 100, 144, 300, os.path.getsize(self.side) // 2):
+            with self.subTest(length=length):
+                if length == 0 or not os.path.exists(self.file("kept.idx")):
+                    shutil.copy(self.side, self.file("kept.idx"))
+                shutil.copy(self.file("kept.idx"), self.side)
+                db = self.connect()
+                query = "SELECT rowid FROM t WHERE embedding MATCH ? AND k = 5 AND ef_search = 8"
+                self.assertEqual(len(db.run(query, blob(self.vectors.next()))), 5)
+                os.truncate(self.side, length)
+                self.check(db, rows)
+                db.close()
+
+
 if __name__ == "__main__":
     main()

@@ -1,7 +1,7 @@
 // What shall go wrong with the calls a database makes of its files, and what they were.
 //
 // Two seams feed one plan: the shim VFS (fault_vfs.h), through which SQLite reaches the database,
-// its journal and its WAL, and the system calls of the side file's writer (side_file_seam.cc, for
+// its journal and its WAL, and the system calls of the side file (side_file_seam.cc, for
 // executables that are linked with NEARLITE_SIDE_FILE_SEAM).
 //
 // Threads: one, the test's. Off, unless armed or recording.

@@ -84,6 +84,7 @@ class Maker {
         /*warm=*/false);
     several_columns();
     side_file();
+    side_file_parts();
     definitions();
     attached();
     Script& vacuum = add("vacuum", {"VACUUM", insert_sql("t", 41, 42), "VACUUM"});
@@ -133,6 +134,16 @@ class Maker {
              search_sql(8), "PRAGMA user_version = 3"},
             /*warm=*/false);
     script.setup[1] = create_sql("t", variant_, ", path='t.idx', persist = every 2");
+  }
+
+  /// Searches of a new process find the side file as it should be, and read in it.
+  void side_file_parts() {
+    Script& script =
+        add("side file in parts",
+            {search_sql(8), search_sql(4), insert_sql("t", 41, 43), search_sql(8)},
+            /*warm=*/false);
+    script.setup[1] = create_sql("t", variant_, ", path='t.idx', persist = commit");
+    script.setup.push_back("SELECT hnsw_save('t')");
   }
 
   void definitions() {

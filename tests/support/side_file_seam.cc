@@ -1,10 +1,11 @@
-// The system calls of the side file's writer (src/storage/side_file.cc), reported to the plan of
+// The system calls of the side file (src/storage/side_file.cc), reported to the plan of
 // io_plan.h. Linked with --wrap for each of them: see cmake/tests.cmake. What the test itself opens
 // goes through here too, and is passed on: only files called *.tmp, and folders, are watched.
 #include "support/side_file_seam.h"
 
 #include <fcntl.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +19,8 @@ extern "C" {
 int __real_open(const char* path, int flags, ...);
 int __real_close(int handle);
 ssize_t __real_write(int handle, const void* bytes, size_t size);
+ssize_t __real_pread(int handle, void* bytes, size_t size, off_t offset);
+ssize_t __real_preadv2(int handle, const iovec* places, int count, off_t offset, int flags);
 off_t __real_lseek(int handle, off_t offset, int whence);
 int __real_ftruncate(int handle, off_t size);
 int __real_fsync(int handle);
@@ -41,6 +44,8 @@ std::map<int, Watched>& watched() {
 }
 
 bool is_on = false;
+
+bool is_watched(int handle) { return is_on && watched().find(handle) != watched().end(); }
 
 bool fails(IoKind kind, int error) {
   if (!is_on || !IoPlan::get().fails(kind)) return false;
@@ -108,6 +113,16 @@ ssize_t __wrap_write(int handle, const void* bytes, size_t size) {
     file->second.size = std::max(file->second.size, file->second.offset);
   }
   return written;
+}
+
+ssize_t __wrap_pread(int handle, void* bytes, size_t size, off_t offset) {
+  if (nearlite::test::is_watched(handle) && nearlite::test::fails(IoKind::kRead, EIO)) return -1;
+  return __real_pread(handle, bytes, size, offset);
+}
+
+ssize_t __wrap_preadv2(int handle, const iovec* places, int count, off_t offset, int flags) {
+  if (nearlite::test::is_watched(handle) && nearlite::test::fails(IoKind::kRead, EIO)) return -1;
+  return __real_preadv2(handle, places, count, offset, flags);
 }
 
 off_t __wrap_lseek(int handle, off_t offset, int whence) {

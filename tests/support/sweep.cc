@@ -88,6 +88,7 @@ struct Sweep::Run {
 Sweep::Sweep(const Script& script, const ScratchFolder& folder) : script_(script), folder_(folder) {
   std::filesystem::current_path(folder.path());
   setenv("NEARLITE_THREADS", "1", 0);  // results do not depend on it, and starting them takes long
+  setenv("NEARLITE_PARTIAL_MIB", "0", 0);  // small side files are read in parts, too
   {
     Database database("t.db");
     database.must(script_.attach + script_.pragmas);

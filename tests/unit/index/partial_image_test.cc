@@ -70,7 +70,9 @@ class PartialImageTest : public testing::TestWithParam<Metric> {
       }
     }
   }
-  static bool is_partial(const Slot& slot) { return slot->get() && slot->get()->graph().is_partial(); }
+  static bool is_partial(const Slot& slot) {
+    return slot->get() && slot->get()->graph().is_partial();
+  }
 
   IndexOptions options_;
   std::string path_;
