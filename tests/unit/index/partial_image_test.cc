@@ -91,6 +91,8 @@ TEST_P(PartialImageTest, SearchesReadWhatTheyNeed) {
   for (NodeId id = 1; id <= kRows; ++id)
     present_count += slot->get()->graph().is_present(id) ? 1 : 0;
   EXPECT_LT(present_count, 1200U);
+  EXPECT_EQ(slot->get()->save(path_ + ".part", 0600).code(), Code::kBusy);
+  EXPECT_NE(access((path_ + ".part").c_str(), F_OK), 0);
   EXPECT_EQ(connection->index().image().status().code(), Code::kOk) << "needs the whole graph";
   EXPECT_FALSE(is_partial(slot));
   EXPECT_EQ(*connection->index().image(), read());
@@ -176,11 +178,18 @@ TEST_P(PartialImageTest, TheFileMayChangeUnderASearch) {
   ASSERT_OK(creator.commit());
   const auto foreign = creator.index().image();
   ASSERT_TRUE(foreign.ok());
+  FileState copy = file_;
+  Connection later(copy, options_);
+  ASSERT_OK(later.insert(5000, vectors_.next()));
+  ASSERT_OK(later.commit());
+  const auto newer = later.index().image();
+  ASSERT_TRUE(newer.ok());
   const std::function<void()> accidents[] = {
       [&] { write({}); },
       [&] { write(std::span(image).first(image.size() / 2)); },
       [&] { write(Bytes(image.size(), std::byte{0xFF})); },
       [&] { write(*foreign); },
+      [&] { write(*newer); },
       [&] { ASSERT_EQ(truncate(path_.c_str(), 144), 0); },
   };
   int number = 0;
@@ -277,6 +286,35 @@ TEST_P(PartialImageTest, ForgedDeletionsAreNoticed) {
   expect_answers(*connection, 30);
   ASSERT_OK(connection->insert(9000, vectors_.next()));
   EXPECT_EQ(connection->index().stats()->load_count, 1U);
+}
+
+TEST_P(PartialImageTest, ALostDeletionIsNoticed) {
+  std::uint64_t seq = 0;
+  NodeId dead = kNodeNone;
+  ASSERT_OK(file_.store.scan_dead(0, UINT64_MAX, 1, [&](std::uint64_t at, NodeId id) {
+    seq = at;
+    dead = id;
+    return Status();
+  }));
+  ASSERT_OK(file_.store.erase_dead(seq, dead));
+  const auto connection = start(file_);
+  EXPECT_EQ(connection->search(vectors_.next(), 5, false, nullptr, 20).status().code(),
+            Code::kCorruption);
+}
+
+// Searches that need more than a walk get the whole graph.
+TEST_P(PartialImageTest, OtherSearchesCompleteIt) {
+  std::vector<NodeId> some;
+  for (NodeId id = 1; id <= kRows; id += 3) some.push_back(id);
+  const Slot slot = new_process();
+  const auto connection = start(file_, slot);
+  expect_answers(*connection, 1, 20);
+  ASSERT_TRUE(is_partial(slot));
+  const Vector query = vectors_.next();
+  const auto hits = connection->search(query, 10, false, &some, 2000);
+  ASSERT_TRUE(hits.ok()) << hits.status().message();
+  expect_same_distances(*hits, connection->nearest(query, 10, &some));
+  EXPECT_FALSE(is_partial(slot));
 }
 
 INSTANTIATE_TEST_SUITE_P(, PartialImageTest,
