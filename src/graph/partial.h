@@ -5,7 +5,9 @@
 // its parent is among them. What concerns the whole (one tree, few children) only writers need, and
 // complete() makes sure of it.
 //
-// `present` of a node tells whether it is here: stored with release when all of it is in its place.
+// INVARIANT G7. A node of a graph that is read in parts is visible (`present`, stored with release)
+//               when all of it is in its place, and no list is followed to a node that was not
+//               read and checked.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // A graph whose nodes are read when a search meets them: it finds what a whole one finds, reads
-// only what it needs, and takes nothing that cannot be a node of it.
+// only what it needs, and takes nothing that cannot be a node of it (INVARIANT G7).
 #include <gtest/gtest.h>
 
 #include <array>
