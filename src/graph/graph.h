@@ -118,7 +118,8 @@ class Graph {
 
   // ---- A graph that is not all in memory yet (partial.h).
   /// Publishes the ids of `source`, whose nodes are read when search() meets them. Until complete()
-  /// only search() and what concerns nodes it found may be called, and set_delete_seq().
+  /// only search() and what concerns nodes it found, or fetch() was asked for, may be called, and
+  /// set_delete_seq().
   /// `knows_deletions`: set_delete_seq() tells them, and an image that says otherwise is damaged;
   /// else those of the images are taken. On an empty graph, reserved with small pages.
   Status begin(std::shared_ptr<NodeSource> source, NodeId max_id, NodeId entry,
@@ -126,6 +127,9 @@ class Graph {
   [[nodiscard]] bool is_partial() const noexcept;
   /// A node could not be read, or did not fit: the graph must be thrown away.
   [[nodiscard]] bool is_damaged() const noexcept;
+  /// Reads those of `ids` that are nodes and not here yet. REQUIRES: has_place(id) of all of them.
+  /// Errors: as complete().
+  Status fetch(std::span<const NodeId> ids);
   /// Reads some more nodes in a row, in proportion to those that searches have read since the last
   /// call: so that reading one by one takes no longer than reading all at once, twice. Without
   /// effect while another thread does it.

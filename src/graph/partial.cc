@@ -50,7 +50,7 @@ Code PartialNodes::fetch(const NodeId* ids, std::size_t count) noexcept {
   try {
     std::vector<NodeId> wanted;
     for (std::size_t i = 0; i < count; ++i) {
-      if (graph_.impl().state(ids[i]).present.load(std::memory_order_acquire) == 0)
+      if (graph_.impl().state(ids[i]).present.load(std::memory_order_acquire) == 0 && has(ids[i]))
         wanted.push_back(ids[i]);
     }
     if (wanted.empty()) return Code::kOk;
@@ -225,6 +225,12 @@ Status Graph::begin(std::shared_ptr<NodeSource> source, NodeId max_id, NodeId en
 
 bool Graph::is_partial() const noexcept { return impl_->partial && !impl_->partial->is_whole(); }
 bool Graph::is_damaged() const noexcept { return impl_->partial && impl_->partial->is_damaged(); }
+Status Graph::fetch(std::span<const NodeId> ids) {
+  PartialNodes* const missing = impl_->missing.load(std::memory_order_acquire);
+  if (missing == nullptr) return {};
+  const Code code = missing->fetch(ids.data(), ids.size());
+  return code == Code::kOk ? Status() : Status(code, "a node of the graph could not be read");
+}
 void Graph::read_ahead(unsigned thread_count) noexcept {
   if (impl_->missing.load(std::memory_order_acquire) != nullptr)
     impl_->partial->read_ahead(thread_count);

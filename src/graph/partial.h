@@ -27,8 +27,8 @@ class PartialNodes {
  public:
   PartialNodes(Graph& graph, std::shared_ptr<NodeSource> source, bool knows_deletions);
 
-  /// Afterwards all of these are here. Not ok: a walk must stop, and has found nothing. Threads:
-  /// any.
+  /// Afterwards those of them that are nodes are here. Not ok: a walk must stop, and has found
+  /// nothing. Threads: any.
   [[nodiscard]] Code fetch(const NodeId* ids, std::size_t count) noexcept;
   void read_ahead(unsigned thread_count) noexcept;
   Status complete(unsigned thread_count);

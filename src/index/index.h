@@ -227,8 +227,8 @@ class Index {
   struct View;
   struct Write;
 
-  // acquire.cc: a cache usable for the snapshot, or none (exact scan). A plain search can do with
-  // one whose graph is not all in memory yet.
+  // acquire.cc: a cache usable for the snapshot, or none (exact scan). A search that walks can do
+  // with one whose graph is not all in memory yet.
   enum class Need : std::uint8_t { kWhole, kPart };
   Result<std::shared_ptr<Cache>> acquire(const CommitRecord& snapshot, Need need = Need::kWhole);
   Result<CommitRecord> snapshot();
@@ -260,7 +260,7 @@ class Index {
   Result<std::optional<std::vector<Hit>>> search_filtered(const View& view,
                                                           const SearchRequest& request);
   bool walk_filtered(const View& view, const SearchRequest& request, SearchPath path);
-  void compare_matching(const View& view, const SearchRequest& request);
+  bool compare_matching(const View& view, const SearchRequest& request);
 
   // search_complete.cc
   Result<std::optional<std::vector<Hit>>> search_complete(const View& view,

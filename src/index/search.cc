@@ -92,8 +92,8 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
     return search_exact(request);
   }
   if (!own) {
-    const bool is_plain = !request.complete && request.allowed == nullptr && !content_;
-    NEARLITE_ASSIGN(view.cache, acquire(at, is_plain ? Need::kPart : Need::kWhole));
+    const bool is_walk = !request.complete && !content_;
+    NEARLITE_ASSIGN(view.cache, acquire(at, is_walk ? Need::kPart : Need::kWhole));
     if (view.cache) {
       // Not after the search: a process may ask only once.
       view.cache->graph().read_ahead(effective_thread_count(options_));

@@ -74,6 +74,8 @@ bool Index::walk_filtered(const View& view, const SearchRequest& request, Search
   const std::uint64_t width = width_of(view, request);
   std::span<const Candidate> walked;
   if (path == SearchPath::kGraphAmong) {
+    // It looks at the lists of nodes that do not match, too.
+    if (!view.cache->graph().complete(effective_thread_count(options_)).ok()) return false;
     std::vector<NodeId> seeds = set.sample(kSeeds);
     std::erase_if(seeds, [&](NodeId id) { return !graph.is_present(id); });
     SubsetView subset;
@@ -101,14 +103,15 @@ bool Index::walk_filtered(const View& view, const SearchRequest& request, Search
   return visible_count >= request.k && !is_tied(taken.kth_key, walked);
 }
 
-// Fills scratch.wanted with the nearest of all that match.
-void Index::compare_matching(const View& view, const SearchRequest& request) {
+// Fills scratch.wanted with the nearest of all that match. False: some could not be read, scan.
+bool Index::compare_matching(const View& view, const SearchRequest& request) {
   SearchScratch& scratch = *scratch_;
-  const Graph& graph = view.cache->graph();
+  Graph& graph = view.cache->graph();
   scratch.members.clear();
   request.allowed->append_to(scratch.members, view.max_id);
   // The ids come from the caller's table, which may be damaged, or died and were purged since.
   std::erase_if(scratch.members, [&](NodeId id) { return !graph.has_place(id); });
+  if (!graph.fetch(scratch.members).ok()) return false;
   scratch.keys.resize(kCompareStep);
   std::vector<Candidate>& nearest = scratch.nearest;
   const std::size_t member_count = scratch.members.size();
@@ -139,7 +142,7 @@ void Index::compare_matching(const View& view, const SearchRequest& request) {
     // A node that was purged has no list that leads to it, only the set still names it.
     std::erase_if(nearest, [&](const Candidate& one) { return !graph.is_present(one.id); });
     const Taken taken = take_candidates(view, request, nearest);
-    if (is_all || taken.is_complete) return;
+    if (is_all || taken.is_complete) return true;
   }
 }
 
@@ -152,7 +155,7 @@ Result<std::optional<std::vector<Hit>>> Index::search_filtered(const View& view,
     report_.has_fallen_back = path != paths.front();
     report_.path = path;
     if (path == SearchPath::kMatching) {
-      compare_matching(view, request);
+      if (!compare_matching(view, request)) return std::optional<std::vector<Hit>>();
     } else if (walk_filtered(view, request, path)) {
       break;
     }

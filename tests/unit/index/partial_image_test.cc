@@ -302,18 +302,61 @@ TEST_P(PartialImageTest, ALostDeletionIsNoticed) {
             Code::kCorruption);
 }
 
-// Searches that need more than a walk get the whole graph.
-TEST_P(PartialImageTest, OtherSearchesCompleteIt) {
-  std::vector<NodeId> some;
-  for (NodeId id = 1; id <= kRows; id += 3) some.push_back(id);
+TEST_P(PartialImageTest, ConditionsReadWhatMatches) {
+  for (const NodeId step : {1U, 2U, 3U, 10U, 40U, 200U}) {
+    SCOPED_TRACE(step);
+    std::vector<NodeId> some;
+    for (NodeId id = 7; id <= kRows; id += step) some.push_back(id);
+    const Slot slot = new_process();
+    const auto connection = start(file_, slot);
+    const Vector query = vectors_.next();
+    const auto hits = connection->search(query, 5, false, &some, 50);
+    ASSERT_TRUE(hits.ok()) << hits.status().message();
+    const SearchPath path = connection->last_path();
+    EXPECT_EQ(is_partial(slot), path != SearchPath::kGraphAmong);
+    const auto right = writer_.search(query, 5, false, &some, 50);
+    ASSERT_EQ(path, writer_.last_path());
+    ASSERT_EQ(hits->size(), right->size());
+    for (std::size_t i = 0; i < hits->size(); ++i) ASSERT_EQ((*hits)[i].id, (*right)[i].id);
+    if (step >= 40) {
+      EXPECT_EQ(path, SearchPath::kMatching);
+    }
+  }
+}
+
+TEST_P(PartialImageTest, ConditionsOnADamagedFileAreAnsweredFromTheRows) {
+  const Bytes image = read();
+  for (const NodeId step : {1U, 3U, 40U}) {
+    std::vector<NodeId> some;
+    for (NodeId id = 7; id <= kRows; id += step) some.push_back(id);
+    write(image);
+    const auto connection = start(file_);
+    ASSERT_TRUE(connection->search(vectors_.next(), 3, false, nullptr, 10).ok());
+    write(Bytes(image.size(), std::byte{0xFF}));
+    for (int i = 0; i < 4; ++i) {
+      const Vector query = vectors_.next();
+      const auto hits = connection->search(query, 5, false, &some, 2000);
+      ASSERT_TRUE(hits.ok()) << hits.status().message();
+      expect_same_distances(*hits, connection->nearest(query, 5, &some));
+    }
+    EXPECT_EQ(connection->index().stats()->load_count, 1U);
+  }
+}
+
+// What compares all nodes gets all of them.
+TEST_P(PartialImageTest, APageCompletesTheGraph) {
   const Slot slot = new_process();
   const auto connection = start(file_, slot);
   expect_answers(*connection, 1, 20);
   ASSERT_TRUE(is_partial(slot));
   const Vector query = vectors_.next();
-  const auto hits = connection->search(query, 10, false, &some, 2000);
+  SearchRequest request;
+  request.query = query;
+  request.k = 10;
+  request.complete = true;
+  const auto hits = connection->index().search(request);
   ASSERT_TRUE(hits.ok()) << hits.status().message();
-  expect_same_distances(*hits, connection->nearest(query, 10, &some));
+  expect_same_distances(*hits, connection->nearest(query, 10));
   EXPECT_FALSE(is_partial(slot));
 }
 
