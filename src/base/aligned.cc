@@ -39,7 +39,8 @@ Status AlignedBuffer::allocate(std::size_t bytes, Pages pages) {
     if (mapping != MAP_FAILED) {
       // Advice: where the system has no huge pages the memory works all the same.
       if (is_huge) static_cast<void>(::madvise(mapping, bytes, MADV_HUGEPAGE));
-      if (pages == Pages::kSmall) static_cast<void>(::madvise(mapping, bytes, MADV_NOHUGEPAGE));
+      small_ = pages == Pages::kSmall;
+      if (small_) static_cast<void>(::madvise(mapping, bytes, MADV_NOHUGEPAGE));
       data_ = static_cast<std::byte*>(mapping);
       bytes_ = bytes;
       mapped_ = true;
@@ -61,7 +62,7 @@ Status AlignedBuffer::allocate(std::size_t bytes, Pages pages) {
 
 void AlignedBuffer::make_huge(std::size_t first, std::size_t last) noexcept {
 #if defined(__linux__)
-  if (!mapped_ || bytes_ < kHugeBytesMin || first >= last) return;
+  if (!small_ || bytes_ < kHugeBytesMin || first >= last) return;
   const auto address = reinterpret_cast<std::uintptr_t>(data_);
   // Huge pages that lie in the buffer altogether.
   const std::uintptr_t begin = std::max((address + first) & ~(kHugePage - 1),
@@ -88,6 +89,7 @@ void AlignedBuffer::reset() noexcept {
   data_ = nullptr;
   bytes_ = 0;
   mapped_ = false;
+  small_ = false;
 }
 
 }  // namespace nearlite

@@ -26,11 +26,13 @@ class AlignedBuffer {
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         bytes_(std::exchange(other.bytes_, 0)),
-        mapped_(std::exchange(other.mapped_, false)) {}
+        mapped_(std::exchange(other.mapped_, false)),
+        small_(std::exchange(other.small_, false)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
     std::swap(mapped_, other.mapped_);
+    std::swap(small_, other.small_);
     return *this;
   }
   ~AlignedBuffer() { reset(); }
@@ -42,8 +44,9 @@ class AlignedBuffer {
   /// allocate(), unless `bytes` or more are there already; then the content stays.
   Status reserve(std::size_t bytes) { return bytes <= bytes_ ? Status() : allocate(bytes); }
 
-  /// Asks for huge pages where the bytes from `first` up to `last` lie, whatever is in them; for
-  /// large buffers of Pages::kSmall that are filled more densely from now on. Only advice.
+  /// Asks for huge pages where the bytes from `first` up to `last` lie, whatever is in them: for a
+  /// large buffer of Pages::kSmall that is filled more densely from now on. Others stay as they
+  /// are.
   void make_huge(std::size_t first, std::size_t last) noexcept;
 
   void reset() noexcept;
@@ -66,6 +69,7 @@ class AlignedBuffer {
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
   bool mapped_ = false;
+  bool small_ = false;  // mapped as Pages::kSmall
 };
 
 }  // namespace nearlite

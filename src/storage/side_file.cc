@@ -298,12 +298,14 @@ Result<bool> SideImage::read_now(std::uint64_t offset, std::span<std::byte> out)
   if (file_.is_open()) {
     const auto place = static_cast<off_t>(place_of(offset));
     const iovec into{out.data(), out.size()};
-    if (preadv2(file_.handle(), &into, 1, place, RWF_NOWAIT) == static_cast<ssize_t>(out.size()))
-      return true;
-    // Not all of it is in memory, or the file system does not say. Advice may be declined.
-    static_cast<void>(posix_fadvise(file_.handle(), place, static_cast<off_t>(out.size()),
-                                    POSIX_FADV_WILLNEED));
-    return false;
+    const ssize_t count = preadv2(file_.handle(), &into, 1, place, RWF_NOWAIT);
+    if (count == static_cast<ssize_t>(out.size())) return true;
+    const bool is_known = errno == EAGAIN || count >= 0;  // not to every file system
+    // Advice may be declined.
+    if (is_known && posix_fadvise(file_.handle(), place, static_cast<off_t>(out.size()),
+                                  POSIX_FADV_WILLNEED) == 0) {
+      return false;
+    }
   }
 #endif
   NEARLITE_TRY(read_at(place_of(offset), out));

@@ -17,7 +17,7 @@ bool is_zero(const AlignedBuffer& buffer) {
 }
 
 TEST(AlignedBuffer, IsAlignedAndZero) {
-  for (const Pages pages : {Pages::kDefault, Pages::kHuge, Pages::kLazy}) {
+  for (const Pages pages : {Pages::kDefault, Pages::kHuge, Pages::kLazy, Pages::kSmall}) {
     for (const std::size_t bytes :
          {std::size_t{1}, std::size_t{64}, std::size_t{1000}, std::size_t{9} << 20}) {
       AlignedBuffer buffer;
@@ -49,7 +49,34 @@ TEST(AlignedBuffer, LazyPagesTakeNoMemoryUntilTheyAreTouched) {
   }
   EXPECT_LT(test::resident_bytes(), before + 2 * kBytes) << "of " << 20 * kBytes;
 }
+
+// Touched far apart, even where the system gives huge pages to everybody.
+TEST(AlignedBuffer, SmallPagesTakeNoMoreThanIsTouched) {
+  constexpr std::size_t kBytes = std::size_t{64} << 20;
+  AlignedBuffer buffer;
+  ASSERT_TRUE(buffer.allocate(kBytes, Pages::kSmall).ok());
+  const std::size_t before = test::resident_bytes();
+  for (std::size_t at = 0; at < kBytes; at += std::size_t{1} << 20) buffer.data()[at] = std::byte{1};
+  EXPECT_LT(test::resident_bytes(), before + kBytes / 8);
+}
 #endif
+
+TEST(AlignedBuffer, HugePagesKeepWhatIsThere) {
+  constexpr std::size_t kBytes = std::size_t{9} << 20;
+  for (const Pages pages : {Pages::kSmall, Pages::kLazy, Pages::kHuge, Pages::kDefault}) {
+    AlignedBuffer buffer;
+    ASSERT_TRUE(buffer.allocate(kBytes, pages).ok());
+    for (std::size_t at = 0; at < kBytes; at += 4099) buffer.data()[at] = std::byte{1};
+    for (const auto& [first, last] :
+         {std::pair<std::size_t, std::size_t>{0, 1}, {3 << 20, 5 << 20}, {7, 7}, {0, kBytes}}) {
+      buffer.make_huge(first, last);
+      for (std::size_t at = 0; at < kBytes; ++at)
+        ASSERT_EQ(buffer.data()[at], std::byte{static_cast<unsigned char>(at % 4099 == 0)}) << at;
+    }
+  }
+  AlignedBuffer none;
+  none.make_huge(0, 0);
+}
 
 TEST(AlignedBuffer, ReportsThatThereIsNoMemory) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

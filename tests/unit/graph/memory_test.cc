@@ -1,4 +1,4 @@
-// What a small graph takes of memory, in a process that has freed large blocks before.
+// What a graph takes of memory.
 #include <gtest/gtest.h>
 
 #include <memory>
