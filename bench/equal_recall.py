@@ -16,9 +16,10 @@ MISS_MIN = 5e-5
 def qps_at(curve: Curve, recall: float) -> float | None:
     """Returns the queries per second at which the curve reaches the recall; None if it does not.
 
-    Of points with equal or falling recall only the faster counts: nobody would choose the other."""
+    Of points with equal or falling recall only the faster counts: nobody would choose the other.
+    So where a faster point has more recall than the least wide search, it stands for that, too."""
     best = _frontier(curve)
-    if not best or not best[0][0] <= recall <= best[-1][0]:
+    if not best or not min(point[0] for point in curve) <= recall <= best[-1][0]:
         return None
     for (low, low_qps), (high, high_qps) in zip(best, best[1:], strict=False):
         if low <= recall <= high:

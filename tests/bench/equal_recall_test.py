@@ -33,6 +33,12 @@ class EqualRecall(unittest.TestCase):
         share = math.log(0.1 / 0.05) / math.log(0.1 / 0.03)
         self.assertAlmostEqual(qps_at(curve, 0.95), 1000 * 0.8 ** share)
 
+    def test_a_faster_point_of_more_recall_stands_for_the_first(self):
+        curve = [(0.9, 100.0), (0.95, 200.0), (0.99, 50.0)]
+        self.assertAlmostEqual(qps_at(curve, 0.92), 200)
+        self.assertAlmostEqual(qps_at(curve, 0.9), 200)
+        self.assertIsNone(qps_at(curve, 0.89))
+
     def test_perfect_recall_is_a_finite_distance_away(self):
         found = qps_at([(0.99, 100.0), (1.0, 10.0)], 0.999)
         self.assertTrue(10 < found < 100, found)
