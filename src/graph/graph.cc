@@ -110,7 +110,7 @@ Status Graph::Impl::add_chunks(std::size_t first, std::size_t count, Pages pages
       !add_block(made, nodes, pages, &new_infos) ||
       !add_block(made, nodes * capacity0, pages, &new_links) ||
       !add_block(made, upper_entries, pages, &new_uppers) ||
-      !add_block(made, nodes, Pages::kHuge, &new_states)) {  // levels are written all over it
+      !add_block(made, nodes, pages, &new_states)) {
     return no_memory();
   }
   blocks.reserve(blocks.size() + made.size());
@@ -149,6 +149,7 @@ void Graph::Impl::make_huge(NodeId first, NodeId last) noexcept {
   ask(residuals[first >> kChunkShift] + slot * format.residual_bytes,
       count * format.residual_bytes);
   ask(list0(first), count * capacity0 * sizeof(Link));
+  ask(&state(first), count * sizeof(NodeState));
 }
 
 Result<std::unique_ptr<Graph>> Graph::make(const GraphOptions& options) {
