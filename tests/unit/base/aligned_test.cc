@@ -56,7 +56,8 @@ TEST(AlignedBuffer, SmallPagesTakeNoMoreThanIsTouched) {
   AlignedBuffer buffer;
   ASSERT_TRUE(buffer.allocate(kBytes, Pages::kSmall).ok());
   const std::size_t before = test::resident_bytes();
-  for (std::size_t at = 0; at < kBytes; at += std::size_t{1} << 20) buffer.data()[at] = std::byte{1};
+  constexpr std::size_t kStep = std::size_t{1} << 20;
+  for (std::size_t at = 0; at < kBytes; at += kStep) buffer.data()[at] = std::byte{1};
   EXPECT_LT(test::resident_bytes(), before + kBytes / 8);
 }
 #endif
