@@ -24,7 +24,8 @@ std::vector<NodeId> ids_of(std::span<const std::uint64_t> words, std::size_t fir
   std::vector<NodeId> ids;
   for (std::size_t i = 0; i < words.size(); ++i) {
     for (std::uint64_t bits = words[i]; bits != 0; bits &= bits - 1) {
-      ids.push_back(static_cast<NodeId>((first + i) * 64 + std::countr_zero(bits)));
+      const auto bit = static_cast<NodeId>(std::countr_zero(bits));
+      ids.push_back(static_cast<NodeId>((first + i) * 64) + bit);
     }
   }
   return ids;
@@ -207,7 +208,7 @@ Status Graph::begin(std::shared_ptr<NodeSource> source, NodeId max_id, NodeId en
   };
   for (std::size_t word = 0; word < ids.size(); ++word) {
     if (ids[word] == 0) continue;
-    if (entry == kNodeNone || word * 64 + 63 - std::countl_zero(ids[word]) > max_id)
+    if (entry == kNodeNone || word * 64 + std::bit_width(ids[word]) > std::size_t{max_id} + 1)
       return damaged(entry, "not a possible entry point");
   }
   if (has(kNodeNone) || (entry != kNodeNone && !has(entry)))

@@ -24,7 +24,7 @@ inline void repair_side_records(const SideFileHeader& header, std::span<std::byt
     std::memcpy(&bits, &directory[16 * entry], sizeof bits);
     std::memcpy(&offset, &directory[16 * entry + 8], sizeof offset);
     for (; bits != 0; bits &= bits - 1) {
-      const auto id = static_cast<NodeId>(64 * entry + std::countr_zero(bits));
+      const auto id = static_cast<NodeId>(64 * entry) + static_cast<NodeId>(std::countr_zero(bits));
       const unsigned level = level_of(thresholds, header.index_seed, id);
       const std::uint64_t size = 48 + std::uint64_t{header.code_bytes} + header.residual_bytes +
                                  (2 + std::uint64_t{level}) * header.m * sizeof(NodeId);
