@@ -274,12 +274,6 @@ NodeId Graph::as_of(NodeId id) const noexcept { return impl_->state(id).as_of; }
 
 bool Graph::is_dirty(NodeId id) const noexcept { return impl_->state(id).dirty != 0; }
 
-void Graph::set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept {
-  NodeState& state = impl_->state(id);
-  state.as_of = as_of;
-  state.dirty = dirty ? 1 : 0;
-}
-
 void Graph::set_delete_seq(NodeId id, std::uint64_t seq) noexcept {
   impl_->state(id).delete_seq.store(seq, std::memory_order_release);
 }

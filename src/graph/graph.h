@@ -5,8 +5,9 @@
 // node's code, residual, info, rowid and level never change once it is published. Neighbour lists
 // change in place, entry by entry, with release stores; a reader may see a mixture of an old and a
 // new list, which is still a list of valid nodes. All changes come from GraphChange::publish,
-// GraphLoader or apply(), whose callers hold the cache's writer mutex. A search decides only what
-// is near; who is visible is decided per result by the index layer.
+// GraphLoader or apply(), whose callers hold the cache's writer mutex; nodes of an image that is
+// read in parts come one by one (partial.h). A search decides only what is near; who is visible is
+// decided per result by the index layer.
 //
 // INVARIANT G1. Every link of a published node leads to a published node on that level, never to
 // itself, no two alike. INVARIANT G2. degree(level 0) <= 2 m, degree(level > 0) <= m. INVARIANT G3.
@@ -114,7 +115,6 @@ class Graph {
   /// What the node's row covers, for images: see NodeRecord::as_of and GraphChange::is_dirty.
   [[nodiscard]] NodeId as_of(NodeId id) const noexcept;
   [[nodiscard]] bool is_dirty(NodeId id) const noexcept;
-  void set_row_state(NodeId id, NodeId as_of, bool dirty) noexcept;
 
   // ---- A graph that is not all in memory yet (partial.h).
   /// Publishes the ids of `source`, whose nodes are read when search() meets them. Until complete()
@@ -165,10 +165,6 @@ class GraphLoader {
   ~GraphLoader();
   /// Takes one row; rows come in ascending id order. Links to ids that never come are corruption.
   Status add(const NodeRecord& row);
-  /// The same in two steps, for rows that have `links` on every level: place() each, in any order
-  /// and from several threads, then list() them in ascending order, from one.
-  [[nodiscard]] Status place(const NodeRecord& row);
-  Status list(NodeId id);
   /// Instead of all this: takes over nodes that are in their places and visible already, with their
   /// current lists (partial.cc). `ids` ascend.
   Status adopt(std::vector<NodeId> ids, unsigned thread_count);

@@ -1,8 +1,8 @@
 // A full load: rows in ascending order, then all back-links that are not in them yet.
 //
-// add(), or place() and list(), writes the base lists into their places; nothing is visible before
-// finish(). finish() checks what needs all rows (links lead somewhere, parents form one tree),
-// appends the back-links target by target, and publishes.
+// add() writes the base lists into their places; nothing is visible before finish(). That checks
+// what needs all rows (links lead somewhere, parents form one tree), appends the back-links target
+// by target, and publishes.
 #include <algorithm>
 #include <atomic>
 #include <new>
@@ -45,8 +45,7 @@ struct GraphLoader::Impl {
   template <class Step>
   Status attempt(const Step& step);
   Status add(const NodeRecord& row);
-  Status place(const NodeRecord& row) const;
-  Status list(NodeId id);
+  Status place(const NodeRecord& row);
   Status check_links(unsigned thread_count) const;
   Status check_tree() const;
   Status replay(unsigned thread_count);
@@ -83,21 +82,8 @@ Status GraphLoader::add(const NodeRecord& row) {
   return impl_->attempt([&] { return impl_->add(row); });
 }
 
-Status GraphLoader::place(const NodeRecord& row) {
-  try {
-    return impl_->place(row);
-  } catch (const std::bad_alloc&) {
-    return no_memory();
-  }
-}
-
-Status GraphLoader::list(NodeId id) {
-  return impl_->attempt([&] { return impl_->list(id); });
-}
-
 Status GraphLoader::Impl::add(const NodeRecord& row) {
   NEARLITE_TRY(place(row));
-  NEARLITE_TRY(list(row.id));
   for (unsigned level = 0; level <= graph.state(row.id).level; ++level) {
     // Own links lead to lower ids, whose rows were here before: a target without a row was purged.
     for (const NodeId target : row.own[level]) {
@@ -108,13 +94,12 @@ Status GraphLoader::Impl::add(const NodeRecord& row) {
   return {};
 }
 
-Status GraphLoader::Impl::place(const NodeRecord& row) const {
+Status GraphLoader::Impl::place(const NodeRecord& row) {
   if (owner.max_id() != kNodeNone) return {Code::kInternal, "a graph is loaded once"};
   NEARLITE_TRY(check_row(owner, row));
   if (row.id > graph.reserved_last) return damaged(row.id, "id above the highest one");
+  if (!ids.empty() && row.id <= ids.back()) return damaged(row.id, "rows are not ascending");
   NodeState& state = graph.state(row.id);
-  if (state.present.load(std::memory_order_relaxed) == kLoaded)
-    return damaged(row.id, "rows are not ascending");
   state.rowid = row.rowid;
   state.parent.store(row.parent, std::memory_order_relaxed);
   state.as_of = row.as_of;
@@ -123,15 +108,8 @@ Status GraphLoader::Impl::place(const NodeRecord& row) const {
     const std::vector<NodeId>& base = base_of(row)[level];
     write_list(graph.list(row.id, level), base.data(), base.size(), graph.capacity(level));
   }
-  return {};
-}
-
-// REQUIRES: the node is placed.
-Status GraphLoader::Impl::list(NodeId id) {
-  if (!ids.empty() && id <= ids.back()) return damaged(id, "rows are not ascending");
-  NodeState& state = graph.state(id);
-  if (state.level > 0) upper_nodes.push_back(id);
-  ids.push_back(id);
+  if (state.level > 0) upper_nodes.push_back(row.id);
+  ids.push_back(row.id);
   state.present.store(kLoaded, std::memory_order_relaxed);
   as_of_max = std::max(as_of_max, state.as_of);
   return {};

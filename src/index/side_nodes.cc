@@ -1,6 +1,5 @@
 #include "index/side_nodes.h"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>

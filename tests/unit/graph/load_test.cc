@@ -2,10 +2,8 @@
 // endless loop.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <functional>
 #include <map>
-#include <thread>
 
 #include "unit/graph/graph_fixture.h"
 
@@ -118,7 +116,8 @@ std::vector<NodeRecord> current_rows(Graph& graph) {
   return rows;
 }
 
-TEST(Load, PlacedByThreadsIsTheSame) {
+// Rows with all back-links in them, as after folding.
+TEST(Load, CurrentRowsAreTheSame) {
   const Rows rows = make_rows(3000);
   std::unique_ptr<Graph> graph;
   ASSERT_TRUE(load(rows, graph).ok());
@@ -127,18 +126,7 @@ TEST(Load, PlacedByThreadsIsTheSame) {
   check_ok(again->reserve(static_cast<NodeId>(rows.codes.size())));
   for (NodeId id = 1; id <= rows.codes.size(); ++id) write_node(*again, id, rows.codes[id - 1]);
   GraphLoader loader(*again);
-  std::atomic<int> failures{0};
-  std::vector<std::jthread> threads;
-  for (std::size_t worker = 0; worker < 3; ++worker) {
-    threads.emplace_back([&, worker] {
-      for (std::size_t i = current.size(); i-- > 0;) {
-        if (i % 3 == worker && !loader.place(current[i]).ok()) ++failures;
-      }
-    });
-  }
-  threads.clear();
-  ASSERT_EQ(failures, 0);
-  for (const NodeRecord& row : current) check_ok(loader.list(row.id));
+  for (const NodeRecord& row : current) check_ok(loader.add(row));
   check_ok(loader.finish(rows.max_id, rows.entry, 3));
   for (NodeId id = 1; id <= rows.max_id; ++id) {
     for (unsigned level = 0; level <= graph->level_of(id); ++level)
@@ -146,42 +134,39 @@ TEST(Load, PlacedByThreadsIsTheSame) {
     ASSERT_EQ(again->parent(id), graph->parent(id)) << id;
   }
   EXPECT_TRUE(check_graph(*again, 1).empty());
-  EXPECT_EQ(loader.place(current[0]).code(), Code::kInternal) << "it is loaded";
+  EXPECT_EQ(loader.add(current[0]).code(), Code::kInternal) << "it is loaded";
 }
 
-TEST(Load, PlacedRowsAreCheckedToo) {
+TEST(Load, CurrentRowsAreCheckedToo) {
   const Rows rows = make_rows(3000);
   std::unique_ptr<Graph> graph;
   ASSERT_TRUE(load(rows, graph).ok());
   const std::vector<NodeRecord> current = current_rows(*graph);
-  const auto load_placed = [&](const std::vector<NodeRecord>& placed, bool is_reversed) {
+  const auto load_current = [&](const std::vector<NodeRecord>& added) {
     auto made = make_graph(graph_options(64, 4, 30));
     check_ok(made->reserve(static_cast<NodeId>(rows.codes.size())));
     for (NodeId id = 1; id <= rows.codes.size(); ++id) write_node(*made, id, rows.codes[id - 1]);
     GraphLoader loader(*made);
-    for (const NodeRecord& row : placed) {
-      if (Status status = loader.place(row); !status.ok()) return status;
-    }
-    for (std::size_t i = 0; i < placed.size(); ++i) {
-      const std::size_t at = is_reversed ? placed.size() - 1 - i : i;
-      if (Status status = loader.list(placed[at].id); !status.ok()) return status;
+    for (const NodeRecord& row : added) {
+      if (Status status = loader.add(row); !status.ok()) return status;
     }
     return loader.finish(rows.max_id, rows.entry, 3);
   };
-  EXPECT_TRUE(load_placed(current, false).ok());
-  EXPECT_EQ(load_placed(current, true).code(), Code::kCorruption) << "not ascending";
+  EXPECT_TRUE(load_current(current).ok());
+  EXPECT_EQ(load_current({current.rbegin(), current.rend()}).code(), Code::kCorruption)
+      << "not ascending";
   std::vector<NodeRecord> twice = current;
   twice.push_back(current[7]);
-  EXPECT_EQ(load_placed(twice, false).code(), Code::kCorruption) << "one comes twice";
+  EXPECT_EQ(load_current(twice).code(), Code::kCorruption) << "one comes twice";
   std::vector<NodeRecord> fewer = current;
   fewer.erase(fewer.begin() + 2000);
-  const Status missing = load_placed(fewer, false);
+  const Status missing = load_current(fewer);
   EXPECT_EQ(missing.code(), Code::kCorruption) << "links lead nowhere";
   // The first that leads nowhere is told, whichever thread was faster.
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(load_placed(fewer, false).message(), missing.message());
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(load_current(fewer).message(), missing.message());
   std::vector<NodeRecord> wide = current;
   wide[1500].links[0].assign(9, 1);
-  EXPECT_EQ(load_placed(wide, false).code(), Code::kCorruption) << "a list that is too long";
+  EXPECT_EQ(load_current(wide).code(), Code::kCorruption) << "a list that is too long";
 }
 
 TEST(Load, OfNoRowsIsAnEmptyGraph) {

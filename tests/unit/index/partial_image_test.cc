@@ -1,13 +1,8 @@
 // A side file that is read by searches, as far as they need it: whatever happens to it meanwhile,
 // answers and what is written later are the same as without (INVARIANT D5).
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <fstream>
-#include <iterator>
-
-#include "forged_image.h"
+#include "image_file.h"
 
 namespace nearlite::test {
 namespace {
@@ -18,7 +13,7 @@ class PartialImageTest : public testing::TestWithParam<Metric> {
 
   PartialImageTest()
       : options_(small_index(GetParam())),
-        path_(testing::TempDir() + "nearlite_partial_image." + std::to_string(getpid())),
+        image_("partial_image"),
         vectors_(options_, run_seed(51)),
         file_(new_file(options_)),
         writer_(file_, options_) {
@@ -32,28 +27,13 @@ class PartialImageTest : public testing::TestWithParam<Metric> {
     EXPECT_OK(writer_.commit());
     save();
   }
-  ~PartialImageTest() override { std::remove(path_.c_str()); }
 
-  void save() {
-    writer_.index().set_side_file({path_, 0600, 0});
-    ASSERT_OK(writer_.index().save());
-    writer_.index().set_side_file({});
-  }
-  Bytes read() {
-    std::ifstream stream(path_, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
-    return {bytes.begin(), bytes.end()};
-  }
-  /// Into the file that others have open, not over it.
-  void write(std::span<const std::byte> bytes) {
-    std::ofstream stream(path_, std::ios::binary | std::ios::trunc);
-    stream.write(reinterpret_cast<const char*>(bytes.data()),
-                 static_cast<std::streamsize>(bytes.size()));
-  }
+  void save() { image_.save(writer_.index()); }
+  Bytes read() { return image_.read(); }
+  void write(std::span<const std::byte> bytes) { image_.write(bytes); }
   std::unique_ptr<Connection> start(FileState& file, Slot slot = new_process()) {
     auto connection = std::make_unique<Connection>(file, options_, std::move(slot));
-    connection->index().set_side_file({path_, 0600, 0});
+    connection->index().set_side_file({image_.path(), 0600, 0});
     return connection;
   }
   void expect_answers(Connection& connection, int count, std::uint32_t ef_search = 100) {
@@ -75,7 +55,7 @@ class PartialImageTest : public testing::TestWithParam<Metric> {
   }
 
   IndexOptions options_;
-  std::string path_;
+  ImageFile image_;
   VectorSource vectors_;
   FileState file_;
   Connection writer_;
@@ -91,8 +71,8 @@ TEST_P(PartialImageTest, SearchesReadWhatTheyNeed) {
   for (NodeId id = 1; id <= kRows; ++id)
     present_count += slot->get()->graph().is_present(id) ? 1 : 0;
   EXPECT_LT(present_count, 1200U);
-  EXPECT_EQ(slot->get()->save(path_ + ".part", 0600).code(), Code::kBusy);
-  EXPECT_NE(access((path_ + ".part").c_str(), F_OK), 0);
+  EXPECT_EQ(slot->get()->save(image_.path() + ".part", 0600).code(), Code::kBusy);
+  EXPECT_NE(access((image_.path() + ".part").c_str(), F_OK), 0);
   EXPECT_EQ(connection->index().image().status().code(), Code::kOk) << "needs the whole graph";
   EXPECT_FALSE(is_partial(slot));
   EXPECT_EQ(*connection->index().image(), read());
@@ -190,7 +170,7 @@ TEST_P(PartialImageTest, TheFileMayChangeUnderASearch) {
       [&] { write(Bytes(image.size(), std::byte{0xFF})); },
       [&] { write(*foreign); },
       [&] { write(*newer); },
-      [&] { ASSERT_EQ(truncate(path_.c_str(), 144), 0); },
+      [&] { ASSERT_EQ(truncate(image_.path().c_str(), 144), 0); },
   };
   int number = 0;
   for (const auto& accident : accidents) {
@@ -207,7 +187,7 @@ TEST_P(PartialImageTest, TheFileMayChangeUnderASearch) {
   write(image);
   const auto connection = start(file_);
   ASSERT_TRUE(connection->search(vectors_.next(), 3, false, nullptr, 10).ok());
-  ASSERT_EQ(unlink(path_.c_str()), 0);
+  ASSERT_EQ(unlink(image_.path().c_str()), 0);
   expect_answers(*connection, 30);
   EXPECT_EQ(connection->index().stats()->load_count, 0U) << "what is open can be read";
   EXPECT_EQ(connection->problems(), "");

@@ -3,14 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "connection.h"
-#include "forged_image.h"
+#include "image_file.h"
 
 namespace nearlite::test {
 namespace {
@@ -19,7 +16,7 @@ class SideImageTest : public testing::TestWithParam<Metric> {
  protected:
   SideImageTest()
       : options_(small_index(GetParam())),
-        path_(testing::TempDir() + "nearlite_side_image." + std::to_string(getpid())),
+        image_("side_image"),
         vectors_(options_, run_seed(31)),
         file_(new_file(options_)),
         writer_(file_, options_) {
@@ -27,7 +24,6 @@ class SideImageTest : public testing::TestWithParam<Metric> {
     writer_.index().options().tombstone_rebuild_pct = 20;
     for (int i = 0; i < 60; ++i) change(i);
   }
-  ~SideImageTest() override { std::remove(path_.c_str()); }
 
   /// A commit: a few rows come, every other time one goes.
   void change(int i) {
@@ -37,26 +33,13 @@ class SideImageTest : public testing::TestWithParam<Metric> {
     if (i > 4) EXPECT_OK(writer_.erase(10 * (i - 3)));
     EXPECT_OK(writer_.commit());
   }
-  void save() {
-    writer_.index().set_side_file({path_, 0600, 0});
-    ASSERT_OK(writer_.index().save());
-    writer_.index().set_side_file({});
-  }
-  Bytes read() {
-    std::ifstream stream(path_, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
-    return {bytes.begin(), bytes.end()};
-  }
-  void write(std::span<const std::byte> bytes) {
-    std::ofstream stream(path_, std::ios::binary | std::ios::trunc);
-    stream.write(reinterpret_cast<const char*>(bytes.data()),
-                 static_cast<std::streamsize>(bytes.size()));
-  }
+  void save() { image_.save(writer_.index()); }
+  Bytes read() { return image_.read(); }
+  void write(std::span<const std::byte> bytes) { image_.write(bytes); }
   /// A new process that may start from the side file. Returns whether it did.
   bool start_and_check(FileState& file) {
     Connection connection(file, options_);
-    connection.index().set_side_file({path_, 0600, 0});
+    connection.index().set_side_file({image_.path(), 0600, 0});
     for (int i = 0; i < 3; ++i) {
       const Vector query = vectors_.next();
       const auto hits = connection.search(query, 10, false, nullptr, 1000);
@@ -70,7 +53,7 @@ class SideImageTest : public testing::TestWithParam<Metric> {
   }
 
   IndexOptions options_;
-  std::string path_;
+  ImageFile image_;
   VectorSource vectors_;
   FileState file_;
   Connection writer_;
@@ -80,12 +63,12 @@ TEST_P(SideImageTest, StartsFromTheImageAndWritesTheSame) {
   save();
   EXPECT_TRUE(start_and_check(file_));
   struct stat info {};
-  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  ASSERT_EQ(stat(image_.path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
 
   FileState copy = file_;
   Connection with_image(copy, options_);
-  with_image.index().set_side_file({path_, 0600, 0});
+  with_image.index().set_side_file({image_.path(), 0600, 0});
   VectorSource same(options_, 32);
   VectorSource vectors(options_, 32);
   for (RowId rowid = 5000; rowid < 5040; ++rowid) {
@@ -228,7 +211,7 @@ TEST_P(SideImageTest, ImageOfAnotherIndexIsIgnored) {
   Connection creator(other, others);
   for (RowId rowid = 0; rowid < 50; ++rowid) ASSERT_OK(creator.insert(rowid, vectors_.next()));
   ASSERT_OK(creator.commit());
-  creator.index().set_side_file({path_, 0600, 0});
+  creator.index().set_side_file({image_.path(), 0600, 0});
   ASSERT_OK(creator.index().save());
   EXPECT_FALSE(start_and_check(file_));
   EXPECT_EQ(writer_.index().take_image(read()).code(), Code::kCorruption);
@@ -284,11 +267,11 @@ TEST_P(SideImageTest, ImageAsBytesComesAndGoes) {
 TEST_P(SideImageTest, ImageOfAnEmptyIndex) {
   FileState empty = new_file(options_);
   Connection creator(empty, options_);
-  creator.index().set_side_file({path_, 0600, 0});
+  creator.index().set_side_file({image_.path(), 0600, 0});
   ASSERT_OK(creator.index().save());
   FileState file = empty;
   Connection connection(file, options_);
-  connection.index().set_side_file({path_, 0600, 0});
+  connection.index().set_side_file({image_.path(), 0600, 0});
   EXPECT_TRUE(connection.search(vectors_.next(), 3)->empty());
   EXPECT_EQ(connection.index().stats()->image_load_count, 1U);
   ASSERT_OK(connection.insert(1, vectors_.next()));
@@ -299,24 +282,24 @@ TEST_P(SideImageTest, ImageOfAnEmptyIndex) {
 
 TEST_P(SideImageTest, IsSavedAsOftenAsAsked) {
   const auto save_count = [&] { return writer_.index().stats()->save_count; };
-  writer_.index().set_side_file({path_, 0600, 0});
+  writer_.index().set_side_file({image_.path(), 0600, 0});
   change(60);
   EXPECT_EQ(save_count(), 0U);
-  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+  EXPECT_NE(access(image_.path().c_str(), F_OK), 0);
   writer_.index().close();
-  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+  EXPECT_EQ(access(image_.path().c_str(), F_OK), 0);
   EXPECT_TRUE(start_and_check(file_));
 
-  writer_.index().set_side_file({path_, 0600, 3});
+  writer_.index().set_side_file({image_.path(), 0600, 3});
   for (int i = 61; i < 70; ++i) change(i);
   EXPECT_EQ(save_count(), 3U);
 
-  writer_.index().set_side_file({path_, 0600, kSideFileAmortized});
+  writer_.index().set_side_file({image_.path(), 0600, kSideFileAmortized});
   for (int i = 70; i < 80; ++i) change(i);
   EXPECT_EQ(save_count(), 4U) << "30 of about 200 rows changed";
 
   writer_.index().remove_side_file();
-  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+  EXPECT_NE(access(image_.path().c_str(), F_OK), 0);
   EXPECT_FALSE(start_and_check(file_));
 }
 
