@@ -93,6 +93,7 @@ void DirectReader::forget() noexcept {
   root_ = 0;
   places_.clear();
   overflow_.clear();
+  announced_.close();  // it may be of another file
 }
 
 bool DirectReader::is_known(std::int64_t key) const noexcept {
@@ -102,6 +103,7 @@ bool DirectReader::is_known(std::int64_t key) const noexcept {
 
 bool DirectReader::begin() {
   file_ = nullptr;
+  announced_.drop();
   const int rc = sqlite3_file_control(db_, schema_.c_str(), SQLITE_FCNTL_FILE_POINTER, &file_);
   if (rc != SQLITE_OK || file_ == nullptr || file_->pMethods == nullptr) return false;
   is_mapped_ = file_->pMethods->iVersion >= 3 && file_->pMethods->xFetch != nullptr;
@@ -110,21 +112,29 @@ bool DirectReader::begin() {
 
 // A wrong place costs nothing: reading decides.
 void DirectReader::expect(std::int64_t key, std::uint64_t offset, std::size_t size) {
+  if (paused_ > 0 || key < 0 || !is_known(key) || offset + size > blob_bytes_) return;
+  const auto is_ready = [&] { return announced_.is_ready(db_, schema_, file_, right_count_); };
+  if (!is_mapped_ && !is_ready()) return;
+  if (!locate(key, header_bytes_ + offset, size) || prefetch_mapped()) return;
+  if (is_ready()) announced_.add(key, offset, extents_);
+}
+
+// Through SQLite's own mapping; false: it has none there.
+bool DirectReader::prefetch_mapped() {
   constexpr std::size_t kLine = 64;
-  if (!is_mapped_ || paused_ > 0 || key < 0 || !is_known(key) || offset + size > blob_bytes_)
-    return;
-  if (!locate(key, header_bytes_ + offset, size)) return;
+  if (!is_mapped_) return false;
   for (const Extent& piece : extents_) {
     const auto at = static_cast<sqlite3_int64>(piece.at);
     void* mapped = nullptr;
     const int rc = file_->pMethods->xFetch(file_, at, static_cast<int>(piece.size), &mapped);
     is_mapped_ = rc == SQLITE_OK && mapped != nullptr;
-    if (!is_mapped_) return;
+    if (!is_mapped_) return false;
     const auto* const bytes = static_cast<const std::byte*>(mapped);
     for (std::size_t line = 0; line < piece.size; line += kLine)
       __builtin_prefetch(bytes + line, 0, 2);  // into L2, which waits for more lines at once
     file_->pMethods->xUnfetch(file_, at, mapped);
   }
+  return true;
 }
 
 bool DirectReader::read_file(std::uint64_t at, std::span<std::byte> out) {
@@ -276,16 +286,21 @@ bool DirectReader::locate(std::int64_t key, std::uint64_t from, std::size_t size
   return true;
 }
 
-bool DirectReader::read(std::int64_t key, std::uint64_t offset, std::span<std::byte> out) {
+std::span<const std::byte> DirectReader::read(std::int64_t key, std::uint64_t offset,
+                                              std::span<std::byte> buffer) {
   if (paused_ > 0) {
     --paused_;
-    return false;
+    return {};
   }
-  if (key < 0 || key >= kKeyMax || offset + out.size() > blob_bytes_) return false;
+  if (key < 0 || key >= kKeyMax || offset + buffer.size() > blob_bytes_) return {};
+  const std::span<const std::byte> copied =
+      announced_.take(key, offset, buffer.size(), right_count_);
+  if (!copied.empty()) return copied;
   const bool is_found = (is_known(key) || find(key)) &&
-                        locate(key, header_bytes_ + offset, out.size()) && read_extents(out);
-  if (!is_found) report(key, false);
-  return is_found;
+                        locate(key, header_bytes_ + offset, buffer.size()) && read_extents(buffer);
+  if (is_found) return buffer;
+  report(key, false);
+  return {};
 }
 
 // One read for pieces on consecutive pages: a call costs more than the bytes between them.

@@ -3,7 +3,9 @@
 // A search that shows distances reads ten vectors at random places. Through SQLite that is a seek
 // in a b-tree and two pages of 4 KiB read and copied for each, as long as the search itself. Where
 // the blob of a row lies in the file (SQLite file format, sections 1.5 and 1.6) changes rarely, so
-// it is looked up once, and the bytes wanted are read with one call of the VFS.
+// it is looked up once, and the bytes wanted are read with one call of the VFS. Reads that were
+// announced are copied out of a mapping together, where that can be done safely
+// (announced_reads.h).
 //
 // What comes may be old or torn: pages newer than the file are in the WAL or in SQLite's cache, and
 // others may write or move pages meanwhile. INVARIANT D6. Nothing read here is used unless the
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "nearlite/status.h"
+#include "sqlite/announced_reads.h"
 #include "sqlite/api.h"
 
 namespace nearlite::sqlite {
@@ -28,18 +31,24 @@ class DirectReader {
   /// Which table; forgets everything.
   void set_table(std::string table, std::uint64_t blob_bytes);
   void forget() noexcept;
+  /// How much of the file may be mapped for announced reads; 0: none.
+  void set_mapped_max(std::uint64_t bytes) noexcept { announced_.set_mapped_max(bytes); }
 
   /// Asks SQLite for the file; before each series of reads, inside a transaction, for it may be
   /// another one than last time (DETACH, ATTACH). False: there is none.
   [[nodiscard]] bool begin();
-  /// These bytes will be read next. Where the host lets SQLite map the file (PRAGMA mmap_size),
-  /// they are fetched into the processor's cache meanwhile, several at a time; else nothing
-  /// happens.
+  /// The most reads that are announced together.
+  static constexpr std::size_t kAnnouncedMax = 32;
+  /// These bytes will be read, in the order of the announcements and after the last of them. All
+  /// are fetched into the processor's cache meanwhile, through SQLite's mapping of the file where
+  /// the host has asked for one (PRAGMA mmap_size), else through ours once reads have succeeded
+  /// often.
   void expect(std::int64_t key, std::uint64_t offset, std::size_t size);
-  /// Copies the bytes from `offset` on of the blob of row `key`. False: not to be had this way.
-  /// Must be followed by report() when true. Errors of the file are "false", too. REQUIRES: begin()
-  /// was true.
-  [[nodiscard]] bool read(std::int64_t key, std::uint64_t offset, std::span<std::byte> out);
+  /// The bytes from `offset` on of the blob of row `key`, as many as `buffer` holds: in it, or
+  /// elsewhere until the next expect() or begin(). Nothing: not to be had this way, for errors of
+  /// the file, too. Else must be followed by report(). REQUIRES: begin() was true.
+  [[nodiscard]] std::span<const std::byte> read(std::int64_t key, std::uint64_t offset,
+                                                std::span<std::byte> buffer);
   /// Whether the bytes were the right ones. After wrong ones the place is looked up again, and
   /// after several nothing is tried for a while.
   void report(std::int64_t key, bool is_right) noexcept;
@@ -47,13 +56,11 @@ class DirectReader {
   [[nodiscard]] bool is_mapped() const noexcept { return is_mapped_; }
   /// How often the bytes were right.
   [[nodiscard]] std::uint64_t right_count() const noexcept { return right_count_; }
+  /// How many reads were copied out of our mapping.
+  [[nodiscard]] std::uint64_t copied_count() const noexcept { return announced_.taken_count(); }
 
  private:
-  /// What lies in one piece in the file.
-  struct Extent {
-    std::uint64_t at;
-    std::uint64_t size;
-  };
+  using Extent = AnnouncedReads::Piece;  // what lies in one piece in the file
   [[nodiscard]] bool is_known(std::int64_t key) const noexcept;
   bool read_header();
   bool find_root();
@@ -64,6 +71,7 @@ class DirectReader {
   std::uint32_t overflow_page(std::int64_t key, std::uint64_t index);
   bool locate(std::int64_t key, std::uint64_t from, std::size_t size);
   bool read_extents(std::span<std::byte> out);
+  bool prefetch_mapped();
   [[nodiscard]] std::uint64_t start_of(std::uint32_t page) const noexcept {
     return (std::uint64_t{page} - 1) * page_size_;
   }
@@ -89,6 +97,8 @@ class DirectReader {
   std::vector<std::byte> page_;
   std::vector<std::byte> joined_;
   std::vector<Extent> extents_;
+
+  AnnouncedReads announced_;
 
   unsigned failures_ = 0;     // one after the other
   std::uint64_t paused_ = 0;  // calls that are not to be tried

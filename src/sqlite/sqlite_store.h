@@ -42,8 +42,12 @@ class SqliteStore final : public Store {
   [[nodiscard]] const std::string& table() const noexcept { return table_; }
   /// The layout is known only after the config was read.
   void set_layout(const VectorLayout& layout);
+  /// How much of the file read_known() may map (DirectReader::set_mapped_max()).
+  void set_mapped_max(std::uint64_t bytes) noexcept { direct_.set_mapped_max(bytes); }
   /// Vectors that read_known() had.
   [[nodiscard]] std::uint64_t known_count() const noexcept { return direct_.right_count(); }
+  /// How many of them were copied out of a mapping of ours.
+  [[nodiscard]] std::uint64_t mapped_count() const noexcept { return direct_.copied_count(); }
 
   Result<CommitRecord> last_commit() override;
   Result<std::optional<CommitRecord>> find_commit(std::uint64_t seq) override;

@@ -106,20 +106,24 @@ void SqliteStore::read_known(
     std::span<const KnownVector> wanted,
     const std::function<void(std::size_t index, std::span<const std::byte> vector)>& visit) {
   if (blocks_ != Blocks::kVectors || !direct_.begin()) return;
-  std::vector<std::byte>& bytes = known_;
-  bytes.resize(layout_.vector_bytes);
+  known_.resize(layout_.vector_bytes);
   const auto offset_of = [&](NodeId id) {
     return layout_.offset_of(id) + VectorLayout::kSlotHeaderBytes;
   };
-  for (const KnownVector& vector : wanted) {
-    direct_.expect(layout_.block_of(vector.id), offset_of(vector.id), bytes.size());
-  }
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const std::int64_t block = layout_.block_of(wanted[i].id);
-    if (!direct_.read(block, offset_of(wanted[i].id), bytes)) continue;
-    const bool is_right = hash64(bytes) == wanted[i].hash;
-    direct_.report(block, is_right);
-    if (is_right) visit(i, bytes);
+  for (std::size_t first = 0; first < wanted.size(); first += DirectReader::kAnnouncedMax) {
+    const std::size_t last = std::min(wanted.size(), first + DirectReader::kAnnouncedMax);
+    for (std::size_t i = first; i < last; ++i) {
+      const NodeId id = wanted[i].id;
+      direct_.expect(layout_.block_of(id), offset_of(id), known_.size());
+    }
+    for (std::size_t i = first; i < last; ++i) {
+      const std::int64_t block = layout_.block_of(wanted[i].id);
+      const std::span<const std::byte> bytes = direct_.read(block, offset_of(wanted[i].id), known_);
+      if (bytes.empty()) continue;
+      const bool is_right = hash64(bytes) == wanted[i].hash;
+      direct_.report(block, is_right);
+      if (is_right) visit(i, bytes);
+    }
   }
 }
 

@@ -279,6 +279,8 @@ Status Table::make_indexes(std::span<const VectorLayout> layouts) {
   for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
     const std::string suffix = column_suffix(i);
     auto store = std::make_unique<SqliteStore>(db_, schema_, name_, suffix, layouts[i], blocks());
+    store->set_mapped_max(std::uint64_t{from_environment("NEARLITE_MAP_MIB", 1 << 20, 1 << 20)}
+                          << 20);
     stores_.push_back(store.get());
     indexes_.push_back(std::make_unique<Index>(index_options(i), std::move(store),
                                                find_slot(db_, schema_, uuid_ + suffix)));

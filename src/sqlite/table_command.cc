@@ -209,6 +209,7 @@ Result<std::string> Table::stats_json() {
     one["saves"] = stats.save_count;
     one["catch_ups"] = stats.catch_up_count;
     one["direct_reads"] = stores_[i]->known_count();
+    one["mapped_reads"] = stores_[i]->mapped_count();
     one["last_path"] = std::string(nearlite::name_of(stats.last.path));
     one["last_search"] = search_report(stats.last);
     one["filters"] = {{"remembered", stats.predicates.count},

@@ -39,8 +39,8 @@ class DirectReads(SqlCase):
                    vector(self.generator))  # fmt: skip
         db.run("RELEASE fill")
 
-    def count(self, db):
-        return json.loads(db.one("SELECT nearlite_stats('t')"))["indexes"][0]["direct_reads"]
+    def count(self, db, what="direct_reads"):
+        return json.loads(db.one("SELECT nearlite_stats('t')"))["indexes"][0][what]
 
     def check(self, db, queries=40):
         """Distances equal those of the function on the stored vectors. Returns how many vectors
@@ -140,6 +140,43 @@ class DirectReads(SqlCase):
         self.fill(other, range(5000, 8000))
         other.run("PRAGMA wal_checkpoint(TRUNCATE)")
         self.check(db, 400)
+
+    def require_memory_files(self):
+        try:
+            os.close(os.memfd_create("probe"))
+        except OSError:
+            self.skipTest("files in memory are forbidden here")
+
+    def test_copied_out_of_a_mapping_of_ours(self):
+        self.require_memory_files()
+        db = self.connect(self.path)
+        self.check(db)
+        self.assertGreaterEqual(self.count(db, "mapped_reads"), 200)
+        os.environ["NEARLITE_MAP_MIB"] = "0"
+        self.addCleanup(os.environ.pop, "NEARLITE_MAP_MIB")
+        other = self.connect(self.path)
+        self.assertGreaterEqual(self.check(other), 400)
+        self.assertEqual(self.count(other, "mapped_reads"), 0)
+        host_maps = self.connect(self.path)
+        host_maps.run("PRAGMA mmap_size = 100000000")
+        self.check(host_maps)
+        self.assertEqual(self.count(host_maps, "mapped_reads"), 0)
+
+    def test_cut_off_by_another(self):
+        self.require_memory_files()
+        db = self.connect(self.path)
+        self.check(db)
+        size = os.path.getsize(self.path)
+        before = self.count(db, "mapped_reads")
+        self.assertGreater(before, 0)
+        for part in (2, 4, 16):  # what this damages SQLite may report; nobody dies of it
+            os.truncate(self.path, size // part)
+            for _ in range(20):
+                try:
+                    db.run("SELECT rowid, distance FROM t WHERE embedding MATCH ? AND k = 10",
+                           vector(self.generator))  # fmt: skip
+                except Exception as failure:
+                    self.assertRegex(str(failure), "malformed|I/O|corrupt|missing")
 
     def test_other_file_under_the_same_name(self):
         db = self.connect(":memory:")
