@@ -390,7 +390,7 @@ TEST_F(DirectReadCopied, HandlesThatAreNotAllowedToMap) {
   }
 }
 
-// INVARIANT D7. Where a page of a mapping is cut off, loading from it ends the process: nobody does.
+// INVARIANT D7. Where a page of a mapping is cut off, a load from it ends the process: nobody does.
 TEST_F(DirectReadCopied, TheFileIsCutOff) {
   start();
   const auto size = std::filesystem::file_size(path_);
