@@ -145,14 +145,21 @@ void decode(ElementType type, const std::byte* bytes, std::size_t dim, float* ve
 }
 
 bool are_finite(std::span<const float> values) noexcept {
-  // By the exponent, and without leaving the loop early: so it is done in whole registers.
+  // By the exponent, without leaving the loop early and in lanes: so it is done in whole registers.
   constexpr std::uint32_t kExponent = 0x7F80'0000U;
-  std::uint32_t found = 0;
-  for (const float value : values) {
-    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(value) & kExponent;
-    found |= exponent == kExponent ? 1U : 0U;
+  constexpr std::size_t kLanes = 16;
+  const auto is_found = [](float value) {
+    return (std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent ? ~0U : 0U;
+  };
+  std::uint32_t found[kLanes] = {};
+  std::size_t at = 0;
+  for (; at + kLanes <= values.size(); at += kLanes) {
+    for (std::size_t i = 0; i < kLanes; ++i) found[i] |= is_found(values[at + i]);
   }
-  return found == 0;
+  for (; at < values.size(); ++at) found[0] |= is_found(values[at]);
+  std::uint32_t any = 0;
+  for (const std::uint32_t lane : found) any |= lane;
+  return any == 0;
 }
 
 }  // namespace nearlite

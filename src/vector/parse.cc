@@ -1,5 +1,6 @@
 #include "vector/parse.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -189,13 +190,10 @@ Status parse_vector_blob(std::span<const std::byte> blob, ElementType type,
   }
   out.resize(dim);
   decode(type, blob.data(), dim, out.data());
-  for (std::size_t i = 0; i < dim; ++i) {
-    if (!std::isfinite(out[i])) {
-      return Status(Code::kInvalidArgument,
-                    "component " + std::to_string(i + 1) + " is " + format_number(out[i]));
-    }
-  }
-  return {};
+  if (are_finite(out)) return {};
+  const auto bad = std::find_if(out.begin(), out.end(), [](float x) { return !std::isfinite(x); });
+  return Status(Code::kInvalidArgument, "component " + std::to_string(bad - out.begin() + 1) +
+                                            " is " + format_number(*bad));
 }
 
 std::string format_number(float value) {

@@ -17,15 +17,18 @@ QueryCode prepare_query(const CodeFormat& format, const std::byte* code, CodeInf
     std::memcpy(buffer, code, format.code_bytes);
     return query;
   }
-  std::int32_t sum = 0;
+  const auto convert = [&](std::size_t first, std::size_t last) {
+    std::int32_t sum = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      const int value = static_cast<int>(code[i]) - 128;
+      buffer[i] = static_cast<std::byte>(value);
+      sum += value;
+    }
+    return 128 * sum;  // at most 128 * 128 * 16,384 = 2^28
+  };
   const std::size_t head = head_bytes(format);
-  for (std::size_t i = 0; i < format.code_bytes; ++i) {
-    const int value = static_cast<int>(code[i]) - 128;
-    buffer[i] = static_cast<std::byte>(value);
-    sum += value;
-    if (i + 1 == head) query.head_offset = 128 * sum;
-  }
-  query.offset = 128 * sum;  // at most 128 * 128 * 16,384 = 2^28
+  query.head_offset = convert(0, head);
+  query.offset = query.head_offset + convert(head, format.code_bytes);
   return query;
 }
 
