@@ -30,6 +30,9 @@ namespace nearlite {
 namespace {
 
 constexpr std::size_t kBatchMax = 1024;
+/// Nodes of a batch that are compared with its other nodes together: each code is read once for
+/// all.
+constexpr std::size_t kTileMax = 8;
 constexpr std::uint64_t kOneByOneBelow = 16;  ///< a graph this small is grown node by node
 
 std::size_t batch_size(std::uint64_t linked, std::size_t remaining) {
@@ -48,10 +51,11 @@ struct Worker {
   WalkScratch walk;
   PruneScratch prune;
   Selection selection;
-  CodeBuffer query;
-  std::vector<std::uint64_t> candidates;
-  std::vector<NodeId> mates;
+  // Of a tile of nodes: their codes as queries, and a row each of keys of the batch.
+  CodeBuffer buffer;
+  std::vector<QueryCode> queries;
   std::vector<std::uint32_t> keys;
+  std::vector<std::uint64_t> candidates;
 };
 
 // One list that gets back-links: tasks [first, last) of the batch.
@@ -75,8 +79,11 @@ class Linker {
   Status run();
 
  private:
-  void choose(std::span<const NodeId> batch, std::size_t index, Worker& worker);
-  void collect(const QueryCode& query, std::span<const NodeId> earlier, unsigned level,
+  void choose_tile(std::span<const NodeId> batch, std::size_t first, std::size_t last,
+                   Worker& worker);
+  void choose(std::span<const NodeId> earlier, NodeId node, const QueryCode& query,
+              const std::uint32_t* mate_keys, Worker& worker, Choice& choice);
+  void collect(std::span<const NodeId> earlier, const std::uint32_t* mate_keys, unsigned level,
                bool was_walked, Worker& worker) const;
   void select_own(NodeId node, Worker& worker, std::vector<NodeId>& own) const;
   void place(NodeId node, Choice& choice);
@@ -92,13 +99,16 @@ class Linker {
 
 // Candidates of one level, live ones if there is any: what the walk met, and the nodes of the batch
 // with a lower id.
-void Linker::collect(const QueryCode& query, std::span<const NodeId> earlier, unsigned level,
-                     bool was_walked, Worker& worker) const {
+void Linker::collect(std::span<const NodeId> earlier, const std::uint32_t* mate_keys,
+                     unsigned level, bool was_walked, Worker& worker) const {
   const Graph::Impl& graph = change_.graph;
   std::vector<std::uint64_t>& candidates = worker.candidates;
   candidates.clear();
   std::uint64_t bound = std::numeric_limits<std::uint64_t>::max();
   if (was_walked) {
+    // Their states are anywhere in memory, which is asked for all of them at once.
+    for (std::uint32_t i = 0; i < worker.walk.pool_size; ++i)
+      __builtin_prefetch(&graph.state(id_of(worker.walk.pool[i])));
     for (std::uint32_t i = 0; i < worker.walk.pool_size; ++i) {
       const std::uint64_t packed = worker.walk.pool[i] & ~std::uint64_t{1};
       if (!change_.is_dead(id_of(packed))) candidates.push_back(packed);
@@ -106,23 +116,21 @@ void Linker::collect(const QueryCode& query, std::span<const NodeId> earlier, un
     if (worker.walk.pool_size == worker.walk.ef)
       bound = worker.walk.pool[worker.walk.pool_size - 1];
   }
-  worker.mates.clear();
-  for (const NodeId id : earlier) {
-    if (graph.state(id).level >= level) worker.mates.push_back(id);
-  }
-  worker.keys.resize(worker.mates.size() + 4);
-  graph.kernels->keys(graph, query, worker.mates.data(), worker.mates.size(), worker.keys.data());
   const bool all = candidates.empty();  // a far mate that lives is better than none
-  for (std::size_t i = 0; i < worker.mates.size(); ++i) {
-    const std::uint64_t packed = pack(worker.keys[i], worker.mates[i]);
+  const auto walked_count = static_cast<std::ptrdiff_t>(candidates.size());
+  for (std::size_t i = 0; i < earlier.size(); ++i) {
+    if (level > 0 && graph.state(earlier[i]).level < level) continue;
+    const std::uint64_t packed = pack(mate_keys[i], earlier[i]);
     if (all || packed < bound) candidates.push_back(packed);
   }
+  const auto middle = candidates.begin() + walked_count;  // a walk's pool is sorted
+  std::sort(middle, candidates.end());
+  std::inplace_merge(candidates.begin(), middle, candidates.end());
   if (candidates.empty() && was_walked) {  // all dead: they still route
     for (std::uint32_t i = 0; i < worker.walk.pool_size; ++i) {
       candidates.push_back(worker.walk.pool[i] & ~std::uint64_t{1});
     }
   }
-  std::sort(candidates.begin(), candidates.end());
 }
 
 void Linker::select_own(NodeId node, Worker& worker, std::vector<NodeId>& own) const {
@@ -142,12 +150,10 @@ void Linker::select_own(NodeId node, Worker& worker, std::vector<NodeId>& own) c
   std::sort(own.begin(), own.end());
 }
 
-void Linker::choose(std::span<const NodeId> batch, std::size_t index, Worker& worker) {
+void Linker::choose(std::span<const NodeId> earlier, NodeId node, const QueryCode& query,
+                    const std::uint32_t* mate_keys, Worker& worker, Choice& choice) {
   const Graph::Impl& graph = change_.graph;
-  const NodeId node = batch[index];
   const unsigned level_max = graph.state(node).level;
-  worker.query.ensure(graph.options.format.code_bytes);
-  const QueryCode query = graph.kernels->prepare(graph, node, worker.query.data());
   const WalkView view = change_.view();
   unsigned walk_levels = 0;  // levels below this one are walked
   std::uint64_t start = 0;
@@ -156,7 +162,6 @@ void Linker::choose(std::span<const NodeId> batch, std::size_t index, Worker& wo
     start = nearest_entry(view, query, walk_levels - 1);
     worker.walk.prepare(graph, view.limit, graph.options.ef_construction);
   }
-  Choice& choice = choices_[index];
   choice.own.assign(level_max + 1, {});
   for (unsigned level = level_max + 1; level-- > 0;) {
     const bool is_walked = level < walk_levels;
@@ -164,10 +169,30 @@ void Linker::choose(std::span<const NodeId> batch, std::size_t index, Worker& wo
       graph.kernels->walk(view, query, level, start, worker.walk);
       start = worker.walk.pool[0] & ~std::uint64_t{1};
     }
-    collect(query, batch.first(index), level, is_walked, worker);
+    collect(earlier, mate_keys, level, is_walked, worker);
     select_own(node, worker, choice.own[level]);
   }
   choice.candidates.assign(worker.candidates.begin(), worker.candidates.end());
+}
+
+void Linker::choose_tile(std::span<const NodeId> batch, std::size_t first, std::size_t last,
+                         Worker& worker) {
+  const Graph::Impl& graph = change_.graph;
+  const std::size_t code_bytes = graph.options.format.code_bytes;
+  worker.buffer.ensure(kTileMax * code_bytes);
+  worker.queries.clear();
+  for (std::size_t i = first; i < last; ++i) {
+    worker.queries.push_back(
+        graph.kernels->prepare(graph, batch[i], worker.buffer.data() + (i - first) * code_bytes));
+  }
+  const std::size_t stride = last + 3;  // keys come four at a time
+  worker.keys.resize(kTileMax * stride);
+  graph.kernels->keys_of_many(graph, worker.queries, batch.first(last - 1), worker.keys.data(),
+                              stride);
+  for (std::size_t i = first; i < last; ++i) {
+    choose(batch.first(i), batch[i], worker.queries[i - first],
+           worker.keys.data() + (i - first) * stride, worker, choices_[i]);
+  }
 }
 
 void Linker::place(NodeId node, Choice& choice) {
@@ -239,9 +264,14 @@ Status Linker::link_batch(std::span<const NodeId> batch) {
   thread_count = static_cast<unsigned>(std::min<std::size_t>(thread_count, batch.size()));
   if (workers_.size() < thread_count) workers_.resize(thread_count);
   if (choices_.size() < batch.size()) choices_.resize(batch.size());
+  const std::size_t tile =
+      std::clamp<std::size_t>(batch.size() / (std::size_t{4} * thread_count), 1, kTileMax);
   NEARLITE_TRY(parallel_for(
-      thread_count, batch.size(), 1,
-      [&](std::size_t index, unsigned worker) { choose(batch, index, workers_[worker]); },
+      thread_count, (batch.size() + tile - 1) / tile, 1,
+      [&](std::size_t index, unsigned worker) {
+        const std::size_t first = index * tile;
+        choose_tile(batch, first, std::min(first + tile, batch.size()), workers_[worker]);
+      },
       [&] { return options_.should_stop && options_.should_stop(); }));
 
   // From here on lists change: a failure leaves a change that can only be dropped.

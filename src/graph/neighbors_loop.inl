@@ -23,17 +23,13 @@ QueryCode as_query(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexc
     query.data = code;
   } else {
     const std::size_t bytes = graph.options.format.code_bytes;
-    std::uint32_t sum = 0;
     const std::size_t head = graph.head_bytes;
-    // A fixed inner length lets the compiler use whole vectors.
-    for (std::size_t block = 0; block < bytes; block += 64) {
-      for (std::size_t i = 0; i < 64; ++i) {
-        const auto value = static_cast<std::uint8_t>(code[block + i]);
-        buffer[block + i] = static_cast<std::byte>(value ^ 0x80U);
-        sum += value;
-      }
-      if (block + 64 == head) query.head_offset = offset_of(sum, head);
+    std::uint32_t sum = 0;
+    if (head > 0) {
+      sum = to_query(code, buffer, head);
+      query.head_offset = offset_of(sum, head);
     }
+    sum += to_query(code + head, buffer + head, bytes - head);
     query.data = buffer;
     query.offset = offset_of(sum, bytes);
   }
@@ -177,6 +173,7 @@ constexpr GraphKernels make_kernels() noexcept {
                                  : descend<kind, true>(view, query, from, to, start);
   };
   kernels.keys = compare_all<kind>;
+  kernels.keys_of_many = compare_many<kind>;
   kernels.select = select<kind>;
   kernels.prepare = as_query<kind>;
   return kernels;

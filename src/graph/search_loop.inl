@@ -74,6 +74,20 @@ void compare_all(const Graph::Impl& graph, const QueryCode& query, const NodeId*
   }
 }
 
+/// Every code is read once for all queries. Row q of `keys` has place for `stride` of them.
+template <CodeKind kind>
+void compare_many(const Graph::Impl& graph, std::span<const QueryCode> queries,
+                  std::span<const NodeId> ids, std::uint32_t* keys, std::size_t stride) noexcept {
+  const std::size_t code_bytes = graph.options.format.code_bytes;
+  constexpr std::size_t kAhead = 8;
+  for (std::size_t i = 0; i < ids.size(); i += 4) {
+    for (std::size_t j = i + kAhead; j < i + kAhead + 4 && j < ids.size(); ++j)
+      prefetch_code<kind>(graph, ids[j], code_bytes);
+    for (std::size_t q = 0; q < queries.size(); ++q)
+      compare<kind>(graph, queries[q], ids.data() + i, ids.size() - i, keys + q * stride + i);
+  }
+}
+
 template <bool patched>
 NEARLITE_ALWAYS_INLINE const Link* list_of(const WalkView& view, NodeId id, unsigned level) {
   const Graph::Impl& graph = *view.graph;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "graph/graph_impl.h"
@@ -136,6 +137,10 @@ struct GraphKernels {
   /// out[i] = key of ids[i].
   void (*keys)(const Graph::Impl& graph, const QueryCode& query, const NodeId* ids,
                std::size_t count, std::uint32_t* out) noexcept;
+  /// keys[q * stride + i] = key of ids[i] to queries[q].
+  void (*keys_of_many)(const Graph::Impl& graph, std::span<const QueryCode> queries,
+                       std::span<const NodeId> ids, std::uint32_t* keys,
+                       std::size_t stride) noexcept;
   void (*select)(const Graph::Impl& graph, Selection& selection) noexcept;
   /// The code of a node as a query; `buffer` is 64-byte aligned and code_bytes long, used or not.
   QueryCode (*prepare)(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexcept;

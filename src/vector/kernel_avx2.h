@@ -35,6 +35,20 @@ NEARLITE_ALWAYS_INLINE std::int32_t sum_of(__m256i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0xB1)));
 }
 
+/// Stored bytes (value + 128) to those of a query (value); `bytes` is a multiple of 64. Result: the
+/// sum of the stored ones.
+NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* out,
+                                              std::size_t bytes) {
+  const __m256i top = _mm256_set1_epi8(-128);
+  __m256i sums = _mm256_setzero_si256();
+  for (std::size_t at = 0; at < bytes; at += 32) {
+    const __m256i stored = load(code + at);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + at), _mm256_xor_si256(stored, top));
+    sums = _mm256_add_epi32(sums, _mm256_sad_epu8(stored, _mm256_setzero_si256()));
+  }
+  return static_cast<std::uint32_t>(sum_of(sums));
+}
+
 /// The sums of four vectors, in order.
 NEARLITE_ALWAYS_INLINE __m128i sums_of(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
   return fold(_mm256_hadd_epi32(_mm256_hadd_epi32(v0, v1), _mm256_hadd_epi32(v2, v3)));

@@ -37,6 +37,20 @@ NEARLITE_ALWAYS_INLINE std::int32_t sum_of(__m512i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0xB1)));
 }
 
+/// Stored bytes (value + 128) to those of a query (value); `bytes` is a multiple of 64. Result: the
+/// sum of the stored ones.
+NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* out,
+                                              std::size_t bytes) {
+  const __m512i top = _mm512_set1_epi8(-128);
+  __m512i sums = _mm512_setzero_si512();
+  for (std::size_t at = 0; at < bytes; at += 64) {
+    const __m512i stored = load(code + at);
+    _mm512_storeu_si512(out + at, _mm512_xor_si512(stored, top));
+    sums = _mm512_add_epi32(sums, _mm512_sad_epu8(stored, _mm512_setzero_si512()));
+  }
+  return static_cast<std::uint32_t>(sum_of(sums));
+}
+
 /// The sums of four vectors, in order.
 NEARLITE_ALWAYS_INLINE __m128i sums_of(__m512i v0, __m512i v1, __m512i v2, __m512i v3) {
   const __m256i s01 = _mm256_hadd_epi32(fold(v0), fold(v1));

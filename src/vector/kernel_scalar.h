@@ -69,6 +69,19 @@ NEARLITE_ALWAYS_INLINE float float_sum(const std::byte* query, const std::byte* 
   return reduce(lanes);
 }
 
+/// Stored bytes (value + 128) to those of a query (value); `bytes` is a multiple of 64. Result: the
+/// sum of the stored ones.
+NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* out,
+                                              std::size_t bytes) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < bytes; ++i) {
+    const auto stored = static_cast<std::uint8_t>(code[i]);
+    out[i] = static_cast<std::byte>(stored ^ 0x80U);
+    sum += stored;
+  }
+  return sum;
+}
+
 NEARLITE_ALWAYS_INLINE std::uint32_t differing_bits(const std::byte* query, const std::byte* code,
                                                     std::size_t bytes) {
   std::uint32_t count = 0;

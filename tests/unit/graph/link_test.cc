@@ -87,7 +87,7 @@ TEST(Link, StopsWhenAskedAndGoesOnLater) {
   ClusteredVectors source(22, 64, 12, 0.4f);
   const std::vector<TestCode> codes = encode_many(source, 1500);
   std::string expected;
-  for (const int stop_after : {1'000'000, 3, 25, 400}) {
+  for (const int stop_after : {1'000'000, 3, 25, 120}) {
     auto graph = make_graph(graph_options(64, 8, 60));
     GraphChange change(*graph);
     for (NodeId id = 1; id <= codes.size(); ++id) {
