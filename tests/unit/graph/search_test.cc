@@ -3,9 +3,12 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
+#include "graph/walk.h"
 #include "unit/graph/graph_fixture.h"
+#include "vector/query_code.h"
 
 namespace {
 std::atomic<std::size_t> allocation_count{0};
@@ -192,6 +195,37 @@ TEST(Search, OfLongCodesGoesByTheirHeads) {
     insert_all(*other, changed);
     const std::vector<NodeId> without = search_ids(*other, queries[0], 60, context);
     EXPECT_EQ(std::count(without.begin(), without.end(), nearest), 0);
+  }
+  force_simd_target(supported);
+}
+
+// A stored code as a query, for every target: what the vector layer makes of it.
+TEST(Search, AStoredCodeAsAQuery) {
+  const SimdTarget supported = supported_simd_target();
+  for (const std::uint32_t dim : {64U, 384U, 768U, 1536U}) {
+    ClusteredVectors source(dim, dim, 4, 0.7f);
+    const std::vector<TestCode> codes = encode_many(source, 20);
+    for (const SimdTarget target : {SimdTarget::kScalar, SimdTarget::kAvx2, SimdTarget::kAvx512}) {
+      if (target > supported) continue;
+      SCOPED_TRACE(std::string(name_of(target)) + ", " + std::to_string(dim));
+      force_simd_target(target);
+      auto graph = make_graph(graph_options(dim, 8, 60));
+      insert_all(*graph, codes);
+      const CodeFormat& format = graph->options().format;
+      CodeBuffer one;
+      CodeBuffer other;
+      one.ensure(format.code_bytes);
+      other.ensure(format.code_bytes);
+      for (NodeId id = 1; id <= codes.size(); ++id) {
+        const QueryCode expected =
+            prepare_query(format, graph->code(id), graph->info(id), one.data());
+        const QueryCode got = graph_kernels(format.kind).prepare(graph->impl(), id, other.data());
+        EXPECT_EQ(std::memcmp(got.data, expected.data, format.code_bytes), 0);
+        EXPECT_EQ(got.offset, expected.offset);
+        EXPECT_EQ(got.head_offset, expected.head_offset);
+        EXPECT_EQ(got.info.a, expected.info.a);
+      }
+    }
   }
   force_simd_target(supported);
 }
