@@ -1,12 +1,12 @@
 // Copies pieces of a database file that lie far apart with one call of the system.
 //
-// Reading ten vectors with ten calls costs a search of 100,000 rows as much as the half of its
-// walk: each call looks the page up, and then waits for memory alone. Through a mapping the
-// processor fetches all of them at once; but a load from a mapped page that another process has cut
-// off ends the process (SIGBUS), so SQLite maps nothing unless it is told to, and neither do we
-// read one. INVARIANT D7. No instruction of ours loads from the mapping: the kernel copies the
-// bytes, from the mapping to memory of ours (pwritev() to a memfd), and what is not there any more
-// is an error code. What is fetched ahead is fetched by instructions that cannot fail.
+// Ten vectors read by ten calls take half as long as a walk through 100,000 rows: each call looks
+// its page up, and then waits for memory alone. Through a mapping the processor fetches all of them
+// at once; but a load from a mapped page that another process has cut off ends the process
+// (SIGBUS), which is why SQLite maps nothing unless it is told to. INVARIANT D7. No instruction of
+// ours loads from the mapping: the kernel copies the bytes to memory of ours (pwritev() to a
+// memfd), and what is not there any more is an error code. What is fetched ahead is fetched by
+// instructions that cannot fail.
 //
 // The mapping belongs to a second handle of SQLite's VFS, which keeps count of handles: a
 // descriptor of our own would, when closed, take away all locks that the process has on the file
