@@ -48,8 +48,8 @@ def how(figures: Figures) -> str:
 * {line["cpu"]}, {line["cores"]} cores; load while searching: median {figures.load:.1f}; at most
   {figures.load_max:.1f}. Nearlite at commit `{line["commit"]}`{_simd(figures)}.{busy}
 * Nearlite is the extension, loaded into Debian's SQLite with SQLite's default settings (2 MB page
-  cache, no memory mapping), files in WAL mode; `nearlite-mapped` is the same with `PRAGMA
-  mmap_size`. A query is a statement prepared once, a float32 blob bound, ten rows of rowid and
+  cache, SQLite maps nothing), files in WAL mode; `nearlite-mapped` is the same with `PRAGMA
+  mmap_size`. Nearlite has the kernel copy vectors out of a mapping (docs/sql.md, Searching). A query is a statement prepared once, a float32 blob bound, ten rows of rowid and
   distance read; one thread, one query at a time.
 * hnswlib is its C++ source compiled with `-O3 -march=native` and called in process: no SQL, no
   disk. USearch and FAISS are their PyPI wheels, asked for all queries in one batch by one
@@ -244,7 +244,8 @@ def builds(figures: Figures) -> str:
     return ("## Build, memory, disk\n\nNearlite and sqlite-vec: through SQL, one transaction, "
             "WAL, synchronous FULL,\ncommitted. The others: in memory, nothing is durable; their "
             "disk is the index as they save it.\nvectorlite and sqlite-vec insert with one thread. "
-            "Memory: what a process that opens the index grows\nby (anonymous).\n\n"
+            "Memory: what a process that opens the index grows\nby (anonymous: pages of files "
+            "that it maps belong to the page cache).\n\n"
             + table(["", "threads", "", "seconds", "of processors", "Nearlite is faster by",
                      "memory MB", "disk MB"], rows)) if rows else ""
 
