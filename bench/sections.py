@@ -49,7 +49,8 @@ def how(figures: Figures) -> str:
   {figures.load_max:.1f}. Nearlite at commit `{line["commit"]}`{_simd(figures)}.{busy}
 * Nearlite is the extension, loaded into Debian's SQLite with SQLite's default settings (2 MB page
   cache, SQLite maps nothing), files in WAL mode; `nearlite-mapped` is the same with `PRAGMA
-  mmap_size`. Nearlite has the kernel copy vectors out of a mapping (docs/sql.md, Searching). A query is a statement prepared once, a float32 blob bound, ten rows of rowid and
+  mmap_size`. Nearlite has the kernel copy vectors out of a mapping (docs/sql.md, Searching).
+  A query is a statement prepared once, a float32 blob bound, ten rows of rowid and
   distance read; one thread, one query at a time.
 * hnswlib is its C++ source compiled with `-O3 -march=native` and called in process: no SQL, no
   disk. USearch and FAISS are their PyPI wheels, asked for all queries in one batch by one
