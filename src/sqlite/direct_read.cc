@@ -121,7 +121,6 @@ void DirectReader::expect(std::int64_t key, std::uint64_t offset, std::size_t si
 
 // Through SQLite's own mapping; false: it has none there.
 bool DirectReader::prefetch_mapped() {
-  constexpr std::size_t kLine = 64;
   if (!is_mapped_) return false;
   for (const Extent& piece : extents_) {
     const auto at = static_cast<sqlite3_int64>(piece.at);
@@ -129,9 +128,7 @@ bool DirectReader::prefetch_mapped() {
     const int rc = file_->pMethods->xFetch(file_, at, static_cast<int>(piece.size), &mapped);
     is_mapped_ = rc == SQLITE_OK && mapped != nullptr;
     if (!is_mapped_) return false;
-    const auto* const bytes = static_cast<const std::byte*>(mapped);
-    for (std::size_t line = 0; line < piece.size; line += kLine)
-      __builtin_prefetch(bytes + line, 0, 2);  // into L2, which waits for more lines at once
+    fetch_lines(static_cast<const std::byte*>(mapped), piece.size);
     file_->pMethods->xUnfetch(file_, at, mapped);
   }
   return true;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string_view>
 
 #if defined(__linux__)
@@ -90,16 +89,12 @@ bool MappedCopy::open_target() noexcept {
   return true;
 }
 
-void MappedCopy::close_file() noexcept {
+void MappedCopy::close() noexcept {
   if (file_ != nullptr && file_->pMethods != nullptr) file_->pMethods->xClose(file_);
   file_ = nullptr;
   file_memory_.reset();
   mapping_ = nullptr;
   bytes_ = 0;
-}
-
-void MappedCopy::close() noexcept {
-  close_file();
   if (target_ != nullptr) ::munmap(target_, kBytesMax);
   if (target_descriptor_ >= 0) ::close(target_descriptor_);
   target_ = nullptr;
@@ -131,10 +126,9 @@ std::span<const std::byte> MappedCopy::copy(std::span<const Piece>) noexcept { r
 
 #endif
 
-void MappedCopy::fetch(const Piece& piece) const noexcept {
+void fetch_lines(const std::byte* begin, std::uint64_t size) noexcept {
   constexpr std::size_t kLine = 64;
-  const std::byte* const begin = mapping_ + piece.at;
-  for (std::size_t line = 0; line < piece.size; line += kLine)
+  for (std::size_t line = 0; line < size; line += kLine)
     __builtin_prefetch(begin + line, 0, 2);  // into L2, which waits for more lines at once
 }
 

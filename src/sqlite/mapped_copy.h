@@ -26,6 +26,9 @@
 
 namespace nearlite::sqlite {
 
+/// Asks for memory to be in the cache soon. Cannot fail, whatever is there.
+void fetch_lines(const std::byte* begin, std::uint64_t size) noexcept;
+
 /// Threads: one at a time.
 class MappedCopy {
  public:
@@ -54,7 +57,7 @@ class MappedCopy {
   }
 
   /// Asks for the piece to be in the cache soon. REQUIRES: has(piece).
-  void fetch(const Piece& piece) const noexcept;
+  void fetch(const Piece& piece) const noexcept { fetch_lines(mapping_ + piece.at, piece.size); }
   /// The pieces one after the other, valid until the next call; nothing if any of them cannot be
   /// had. REQUIRES: has() each; not more than the limits above.
   [[nodiscard]] std::span<const std::byte> copy(std::span<const Piece> pieces) noexcept;
@@ -63,7 +66,6 @@ class MappedCopy {
   bool open_file(sqlite3* db, const char* schema);
   bool map(std::uint64_t bytes_max) noexcept;
   bool open_target() noexcept;
-  void close_file() noexcept;
 
   std::unique_ptr<std::byte[]> file_memory_;
   sqlite3_file* file_ = nullptr;  // in file_memory_

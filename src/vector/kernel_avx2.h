@@ -35,8 +35,6 @@ NEARLITE_ALWAYS_INLINE std::int32_t sum_of(__m256i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0xB1)));
 }
 
-/// Stored bytes (value + 128) to those of a query (value); `bytes` is a multiple of 64. Result: the
-/// sum of the stored ones.
 NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* out,
                                               std::size_t bytes) {
   const __m256i top = _mm256_set1_epi8(-128);

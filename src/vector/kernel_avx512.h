@@ -37,8 +37,6 @@ NEARLITE_ALWAYS_INLINE std::int32_t sum_of(__m512i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0xB1)));
 }
 
-/// Stored bytes (value + 128) to those of a query (value); `bytes` is a multiple of 64. Result: the
-/// sum of the stored ones.
 NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* out,
                                               std::size_t bytes) {
   const __m512i top = _mm512_set1_epi8(-128);

@@ -236,18 +236,23 @@ TEST_F(AllocationHarness, LoadingIsWholeOrFails) {
   load_with_failures(/*persistent=*/true);
 }
 
+// A table t for a direct reader: the blob of row `key` is that byte, again and again.
+void make_blobs(Database& database, int rows, std::size_t bytes) {
+  database.must("CREATE TABLE t(id INTEGER PRIMARY KEY, data BLOB)");
+  for (int key = 0; key < rows; ++key) {
+    const Blob blob(bytes, static_cast<std::byte>(key));
+    ASSERT_EQ(database.run("INSERT INTO t VALUES(?1, ?2)", {std::int64_t{key}, blob}), SQLITE_OK);
+  }
+}
+
 // Its two tables must be equally long. Once the second had no memory, and what was read next was
 // written behind it.
 TEST_F(AllocationHarness, DirectReaderStaysWhole) {
-  constexpr std::int64_t kBytes = 20'000;  // with pages of their own
+  constexpr std::size_t kBytes = 20'000;  // with pages of their own
   constexpr int kRows = 60;
   const ScratchFolder folder;
   Database database(folder.file("t.db"));
-  database.must("CREATE TABLE t(id INTEGER PRIMARY KEY, data BLOB)");
-  for (int key = 0; key < kRows; ++key) {
-    const Blob blob(kBytes, static_cast<std::byte>(key));
-    ASSERT_EQ(database.run("INSERT INTO t VALUES(?1, ?2)", {std::int64_t{key}, blob}), SQLITE_OK);
-  }
+  make_blobs(database, kRows, kBytes);
   int failed = 0;
   AllocationInjector injector(/*persistent=*/false);
   for (std::uint64_t n = 0;; ++n) {
@@ -282,11 +287,7 @@ TEST_F(AllocationHarness, AnnouncedReadsStayWhole) {
   constexpr int kRows = 80;
   const ScratchFolder folder;
   Database database(folder.file("t.db"));
-  database.must("CREATE TABLE t(id INTEGER PRIMARY KEY, data BLOB)");
-  for (int key = 0; key < kRows; ++key) {
-    const Blob blob(kBytes, static_cast<std::byte>(key));
-    ASSERT_EQ(database.run("INSERT INTO t VALUES(?1, ?2)", {std::int64_t{key}, blob}), SQLITE_OK);
-  }
+  make_blobs(database, kRows, kBytes);
   int failed = 0;
   AllocationInjector injector(/*persistent=*/false);
   for (std::uint64_t n = 0;; ++n) {
