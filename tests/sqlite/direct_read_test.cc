@@ -405,6 +405,23 @@ TEST_F(DirectReadCopied, TheFileIsCutOff) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(read_together({i}), 0);
 }
 
+// A mapping that failed is made again, but not soon.
+TEST_F(DirectReadCopied, TheFileIsCutOffAndBack) {
+  start();
+  const std::string kept = scratch_.file("kept");
+  std::filesystem::copy_file(path_, kept);
+  std::filesystem::resize_file(path_, std::filesystem::file_size(path_) / 2);
+  EXPECT_EQ(read_together({20, 190, 10}), 1);
+  std::filesystem::copy_file(kept, path_, std::filesystem::copy_options::overwrite_existing);
+  std::uint64_t before = copied();
+  for (int i = 0; i < 1'000; ++i) read_together({20 + i % 100});
+  EXPECT_EQ(copied(), before);
+  for (int i = 0; i < 10'000; ++i) read_together({20 + i % 100});
+  before = copied();
+  EXPECT_EQ(read_together({20, 30, 40}), 3);
+  EXPECT_EQ(copied() - before, 3U);
+}
+
 TEST_F(DirectReadCopied, TheFileGrows) {
   start();
   for (int key = kRows; key < 3 * kRows; ++key)
