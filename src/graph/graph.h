@@ -187,6 +187,9 @@ class SearchContext {
   SearchContext& operator=(SearchContext&&) noexcept;
   /// Codes the last search compared on level 0.
   [[nodiscard]] std::uint64_t compared_count() const noexcept;
+  /// Whether the last search() had met enough for its StopRule to leave out what is farther: then
+  /// fewer than `ef` candidates do not mean that there are no more.
+  [[nodiscard]] bool had_limit() const noexcept;
   struct Impl;
   [[nodiscard]] Impl& impl() noexcept { return *impl_; }
 
@@ -194,14 +197,30 @@ class SearchContext {
   std::unique_ptr<Impl> impl_;
 };
 
+/// When a walk may end before it has expanded all it keeps: as soon as what is left is farther than
+/// the `rank`-th nearest met, by more than `slack` / 1024 of its squared distance and what codes
+/// may err (Al-Jazzazi et al. 2025, "Distance Adaptive Beam Search for Provably Accurate
+/// Graph-Based Nearest Neighbor Search"). A query amid its neighbours ends soon; one that has many
+/// at nearly the same distance goes on. Only squared distances have such a rule, so codes of inner
+/// products, L1 and Hamming distances are walked without.
+struct StopRule {
+  std::uint32_t rank = 0;   ///< 0: no rule; at most ef
+  std::uint32_t slack = 0;  ///< in 1/1024
+};
+inline constexpr unsigned kStopSlackShift = 10;
+[[nodiscard]] constexpr bool has_stop_rule(CodeKind kind) noexcept {
+  return kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2 ||
+         kind == CodeKind::kFloatL2;
+}
+
 /// Finds about the `ef` nodes nearest to `query`, ascending by (key, id), dead and too-new nodes
 /// included: the caller filters. With `change` the walk also sees the changed lists and the linked
 /// new nodes of that transaction. The returned span lives in `context` until its next use. Threads:
 /// any number at once, each with its own context. Errors: kNoMemory. Cost: about ef * m
-/// comparisons.
+/// comparisons, fewer with a rule.
 Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change,
                                           const QueryCode& query, std::uint32_t ef,
-                                          SearchContext& context);
+                                          SearchContext& context, const StopRule& stop = {});
 
 /// The nodes a filtered search looks for.
 struct SubsetView {

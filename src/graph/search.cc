@@ -23,6 +23,7 @@ const GraphKernels& graph_kernels(CodeKind kind) noexcept {
 
 void WalkScratch::prepare(const Graph::Impl& graph, NodeId limit, std::uint32_t width) {
   ef = width;
+  stop = {};
   const std::size_t words = (std::size_t{limit} >> 6) + 1;
   if (pool.size() < width + kPoolPadding) pool.resize(width + kPoolPadding);
   if (visited.size() < words) {
@@ -76,6 +77,7 @@ std::span<const Candidate> unpack(SearchContext::Impl& scratch) {
 }  // namespace
 
 std::uint64_t SearchContext::compared_count() const noexcept { return impl_->walk.compared_count; }
+bool SearchContext::had_limit() const noexcept { return impl_->walk.had_limit; }
 
 SearchContext::SearchContext() : impl_(std::make_unique<Impl>()) {}
 SearchContext::~SearchContext() = default;
@@ -84,7 +86,7 @@ SearchContext& SearchContext::operator=(SearchContext&&) noexcept = default;
 
 Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange* change,
                                           const QueryCode& query, std::uint32_t ef,
-                                          SearchContext& context) {
+                                          SearchContext& context, const StopRule& stop) {
   WalkView view = change != nullptr ? change->impl().view() : published_view(graph.impl());
   if (view.entry == kNodeNone) return std::span<const Candidate>();
   const std::uint32_t width = std::clamp<std::uint32_t>(ef, 1, kEfMax);
@@ -93,6 +95,7 @@ Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange*
   try {
     SearchContext::Impl& scratch = context.impl();
     scratch.walk.prepare(graph.impl(), view.limit, width);
+    scratch.walk.stop = {std::min(stop.rank, width), stop.slack};
     if (scratch.results.size() < width) scratch.results.resize(width);
     if (view.missing == nullptr || fetch_nodes(view, &view.entry, 1)) {
       const std::uint64_t start = nearest_entry(view, query, 0);

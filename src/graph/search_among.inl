@@ -76,7 +76,7 @@ void walk_among(const WalkView& view, const QueryCode& query, const NodeSubset& 
                 std::uint64_t start, WalkScratch& scratch) noexcept {
   const Graph::Impl& graph = *view.graph;
   std::uint64_t* const visited = scratch.visited.data();
-  Pool pool{scratch.pool.data(), 0, scratch.ef, 0};
+  Pool pool{scratch.pool.data(), 0, scratch.ef, 0, {}};
   for (std::uint32_t i = 0; i < pool.max + kPoolPadding; ++i) pool.entries[i] = ~std::uint64_t{0};
   std::uint64_t hop_count = 0;
   std::uint64_t compared_count = 0;

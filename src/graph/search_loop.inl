@@ -18,6 +18,9 @@ inline constexpr std::size_t kPrefetchBytesMax = 2'048;
 // what is nearest now will soon be far behind.
 inline constexpr unsigned kNarrowRounds = 6;
 inline constexpr unsigned kExpandedNarrow = 1;
+// The same in the later rounds of a walk that may end at any of them: it would have asked for what
+// it does not need.
+inline constexpr unsigned kExpandedStopping = 2;
 // Nodes whose heads are near enough wait until so many are there, while the rest of their codes is
 // being fetched.
 inline constexpr std::size_t kLikelyMax = 8;
@@ -154,10 +157,47 @@ struct Pool {
   std::uint32_t size;
   std::uint32_t max;     // ef
   std::uint32_t cursor;  // everything before it is expanded
+  StopRule stop;
+  std::uint64_t limit = ~std::uint64_t{0};  // by `stop`: what is beyond it does not count
 };
+
+/// The last entry that counts when `kth` is the stop.rank-th nearest.
+///
+/// What the codes may err is 3.3 sqrt(D) + bytes / 3 for a squared distance D in steps
+/// (Index::rescore_limit); the root is at most D / 128 + 349.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE std::uint64_t limit_of(const Graph::Impl& graph, const StopRule& stop,
+                                              std::uint64_t kth) {
+  const std::uint32_t key = key_of(kth);
+  const std::uint32_t error = 349 + graph.options.format.code_bytes / 3;
+  std::uint64_t limit = ~std::uint32_t{0};
+  if constexpr (kind == CodeKind::kInt8Global) {
+    limit = key +
+            (std::uint64_t{key} * (stop.slack + (1U << kStopSlackShift >> 7)) >> kStopSlackShift) +
+            error;
+  } else if constexpr (has_stop_rule(kind)) {
+    constexpr float kUnit = 1.0f / (1U << kStopSlackShift);
+    const float step =
+        kind == CodeKind::kFloatL2 ? 0.0f : __builtin_bit_cast(float, graph.info(id_of(kth)).a);
+    const float squared = __builtin_bit_cast(float, key ^ 0x8000'0000u);
+    const float farther = squared * (1.0f + 1.0f / 128 + static_cast<float>(stop.slack) * kUnit) +
+                          static_cast<float>(error) * (step * step);
+    // Not what overflowed, or was no number on a damaged page.
+    if (farther >= squared && farther < __FLT_MAX__)
+      limit = __builtin_bit_cast(std::uint32_t, farther) ^ 0x8000'0000u;
+  }
+  return limit < ~std::uint32_t{0} ? limit << 32 | ~std::uint32_t{0} : ~std::uint64_t{0};
+}
+
+/// What is not below it does not get into the pool.
+NEARLITE_ALWAYS_INLINE std::uint64_t bound_of(const Pool& pool) {
+  const std::uint64_t last = pool.entries[pool.max - 1];
+  return last < pool.limit ? last : pool.limit;
+}
 
 /// Merges what waits into the pool, and fetches the lists of what gets in: most of it is expanded,
 /// and by then the list should be there.
+template <CodeKind kind>
 NEARLITE_ALWAYS_INLINE void merge(const Graph::Impl& graph, unsigned level, Pool& pool,
                                   Waiting& waiting) {
   alignas(64) std::uint64_t sorted[Waiting::kMax];
@@ -183,6 +223,8 @@ NEARLITE_ALWAYS_INLINE void merge(const Graph::Impl& graph, unsigned level, Pool
   }
   pool.size = pool.size + count < pool.max ? pool.size + count : pool.max;
   if (end < pool.cursor) pool.cursor = end;
+  if (has_stop_rule(kind) && pool.stop.rank != 0 && pool.size >= pool.stop.rank)
+    pool.limit = limit_of<kind>(graph, pool.stop, pool.entries[pool.stop.rank - 1]);
 }
 
 /// Compares up to four ids and lets those wait that get into the pool.
@@ -192,13 +234,13 @@ NEARLITE_ALWAYS_INLINE void offer(const Graph::Impl& graph, const QueryCode& que
                                   Waiting& waiting) {
   std::uint32_t keys[4];
   compare<kind>(graph, query, ids, count, keys);
-  const std::uint64_t bound = pool.entries[pool.max - 1];
+  const std::uint64_t bound = bound_of(pool);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t packed = pack(keys[i], ids[i]);
     waiting.packed[waiting.count] = packed;
     waiting.count += packed < bound ? 1 : 0;
   }
-  if (waiting.count > Waiting::kMax - 4) merge(graph, level, pool, waiting);
+  if (waiting.count > Waiting::kMax - 4) merge<kind>(graph, level, pool, waiting);
 }
 
 /// The heads of up to four codes, as codes of their own.
@@ -246,8 +288,7 @@ NEARLITE_ALWAYS_INLINE void compare_round(const Graph::Impl& graph, const QueryC
     }
     std::uint32_t keys[4];
     compare_heads(graph, head, head_format, at, count, keys);
-    const std::uint64_t bound =
-        std::uint64_t{graph.head_limit} * key_of(pool.entries[pool.max - 1]);
+    const std::uint64_t bound = std::uint64_t{graph.head_limit} * key_of(bound_of(pool));
     for (std::size_t i = 0; i < count; ++i) {
       likely[likely_count] = at[i];
       const bool is_likely = std::uint64_t{keys[i]} << kHeadLimitShift <= bound;
@@ -268,7 +309,7 @@ NEARLITE_ALWAYS_INLINE void compare_round(const Graph::Impl& graph, const QueryC
     const std::size_t count = likely_count - i < 4 ? likely_count - i : 4;
     offer<kind>(graph, query, level, likely + i, count, pool, waiting);
   }
-  if (waiting.count > 0) merge(graph, level, pool, waiting);
+  if (waiting.count > 0) merge<kind>(graph, level, pool, waiting);
   for (; next < next_end; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
 }
 
@@ -285,7 +326,8 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
       gathered + scratch.gathered.size() - std::size_t{kExpandedMax} * capacity - 1;
   bool is_cut = false;
 
-  Pool pool{scratch.pool.data(), 1, scratch.ef, 0};
+  Pool pool{scratch.pool.data(), 1, scratch.ef, 0, level == 0 ? scratch.stop : StopRule{}};
+  const unsigned expanded_max = pool.stop.rank != 0 ? kExpandedStopping : kExpandedMax;
   for (std::uint32_t i = 0; i < pool.max + kPoolPadding; ++i) pool.entries[i] = ~std::uint64_t{0};
   pool.entries[0] = start;
   visited[id_of(start) >> 6] = std::uint64_t{1} << (id_of(start) & 63);
@@ -299,15 +341,17 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
       is_cut = true;
     }
     NodeId* next_end = next;
-    unsigned to_expand = round < kNarrowRounds ? kExpandedNarrow : kExpandedMax;
+    unsigned to_expand = round < kNarrowRounds ? kExpandedNarrow : expanded_max;
     for (; pool.cursor < pool.size && to_expand > 0; ++pool.cursor) {
       std::uint64_t& entry = pool.entries[pool.cursor];
       if ((entry & 1) != 0) continue;
+      if (entry > pool.limit) break;
       entry |= 1;
       --to_expand;
       next_end = gather<patched>(view, id_of(entry), level, capacity, visited, next_end);
     }
-    if (current == current_end && next == next_end && pool.cursor == pool.size) break;
+    const bool is_over = pool.cursor == pool.size || pool.entries[pool.cursor] > pool.limit;
+    if (current == current_end && next == next_end && is_over) break;
     if (view.missing != nullptr &&
         !fetch_nodes(view, next, static_cast<std::size_t>(next_end - next))) {
       current_end = next_end;  // visited, too
@@ -326,6 +370,7 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
     visited[id_of(start) >> 6] = 0;
   }
   scratch.pool_size = pool.size;
+  scratch.had_limit = pool.limit != ~std::uint64_t{0};
 }
 
 template <CodeKind kind, bool patched>

@@ -11,6 +11,7 @@
 #include "base/try.h"
 #include "index/scratch.h"
 #include "index/view.h"
+#include "index/walk_plan.h"
 #include "vector/element.h"
 #include "vector/query_code.h"
 
@@ -175,11 +176,14 @@ void Index::take_pending(const View& view, const SearchRequest& request) {
   }
 }
 
+std::uint64_t Index::ef_of(const SearchRequest& request) const {
+  return std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
+                                 std::uint64_t{request.k} + kExactSlack);
+}
+
 // How wide a walk is to be; dead nodes take places in the pool.
 std::uint32_t Index::width_of(const View& view, const SearchRequest& request) const {
-  std::uint64_t ef =
-      std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
-                              std::uint64_t{request.k} + kExactSlack);
+  std::uint64_t ef = ef_of(request);
   const std::uint64_t hidden_count =
       view.dead_count + (request.excluded == nullptr ? 0 : request.excluded->size());
   ef += ef * hidden_count / (view.live_count + 1);
@@ -220,10 +224,32 @@ Index::Taken Index::take_candidates(const View& view, const SearchRequest& reque
     found.push_back(candidate.id);
     if (found.size() == request.k) {
       taken.kth_key = candidate.key;
+      taken.kth_place = static_cast<std::size_t>(&candidate - walked.data());
       limit = rescore_limit(view, candidate);
     }
   }
   return taken;
+}
+
+// A walk that ends early. False: it may have ended too early, for instance because deleted nodes
+// lie together among the nearest.
+bool Index::collect_near(const View& view, const SearchRequest& request, std::size_t wanted) {
+  if (request.allowed_rows != nullptr ||
+      !has_stop_rule(view.cache->graph().options().format.kind)) {
+    return false;
+  }
+  const std::uint64_t hidden_count =
+      view.dead_count + (request.excluded == nullptr ? 0 : request.excluded->size());
+  const WalkPlan plan = plan_walk(request.k, ef_of(request), view.live_count, hidden_count);
+  if (plan.stop.rank == 0) return false;
+  auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(), plan.ef,
+                                 context_, plan.stop);
+  if (!walked.ok()) return false;
+  report_.compared_count += context_.compared_count();
+  const Taken taken = take_candidates(view, request, *walked);
+  // A walk that filled its pool before the limit counted may hide ties.
+  return taken.kth_place < plan.stop.rank && scratch_->wanted.size() >= wanted &&
+         (walked->size() < plan.ef || !is_tied(taken.kth_key, *walked));
 }
 
 // Fills scratch.wanted with visible candidates, nearest by code first; widens until there are
@@ -239,16 +265,17 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
   if (request.allowed_rows != nullptr)
     ef = ef * node_count / std::max<std::size_t>(request.allowed_rows->size(), 1);
   ef = std::min<std::uint64_t>(ef, node_count + 1);
-  for (;;) {
+  bool is_done = collect_near(view, request, wanted);
+  while (!is_done) {
     auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(),
                                    static_cast<std::uint32_t>(ef), context_);
     if (!walked.ok()) return false;
     report_.compared_count += context_.compared_count();
     const Taken taken = take_candidates(view, request, *walked);
     const bool is_whole = walked->size() < ef || ef > node_count;
-    if (found.size() + pending_count >= wanted && (is_whole || !is_tied(taken.kth_key, *walked)))
-      break;
-    if (is_whole) return false;
+    is_done =
+        found.size() + pending_count >= wanted && (is_whole || !is_tied(taken.kth_key, *walked));
+    if (!is_done && is_whole) return false;
     ef = std::min<std::uint64_t>(ef * 4, node_count + 1);
   }
   const std::size_t walked_count = found.size();

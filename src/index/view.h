@@ -27,6 +27,7 @@ struct Index::View {
 /// What became of the candidates a walk found.
 struct Index::Taken {
   std::uint64_t kth_key = UINT64_MAX;  // of the k-th that was taken
+  std::size_t kth_place = SIZE_MAX;    // among what was walked
   bool is_complete = false;            // none that was not looked at can be among the k nearest
 };
 
