@@ -240,7 +240,9 @@ bool Index::collect_near(const View& view, const SearchRequest& request, std::si
   }
   const std::uint64_t hidden_count =
       view.dead_count + (request.excluded == nullptr ? 0 : request.excluded->size());
-  const WalkPlan plan = plan_walk(request.k, ef_of(request), view.live_count, hidden_count);
+  const WalkPlan plan =
+      plan_walk(request.k, request.ef_search != 0 ? request.ef_search : options_.ef_search,
+                view.live_count, hidden_count);
   if (plan.stop.rank == 0) return false;
   auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(), plan.ef,
                                  context_, plan.stop);
