@@ -1,12 +1,14 @@
 // Time per search of the graph layer alone, with recall: no SQL, no rows. Not part of the default
 // build:
 //   cmake --build <folder> --target micro_graph
-//   micro_graph <data folder> <graph file> [rounds] [ef ...]
+//   micro_graph <data folder> <graph file> [rounds] [ef | ef:slack ...]
 // The data folder holds rows.f32 and queries.f32 (float32, row after row) and truth.i32 (ten row
 // numbers a query); the graph file keeps the lists between runs and is made when it is missing.
-// Prints the median and the fastest time of a walk, of the same walk once more (all it reads is in
-// the cache then), and of a whole search in memory: query prepared, walk, candidates rescored; and
-// how many codes a walk compares.
+// With a slack (StopRule, in 1/1024) a walk ends where what is left is too far, as walks of an
+// index do: src/index/walk_plan.h says which ef and slack stand for an ef_search. Prints the median
+// and the fastest time of a walk, of the same walk once more (all it reads is in the cache then),
+// and of a whole search in memory: query prepared, walk, candidates rescored; and how many codes a
+// walk compares.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -27,7 +29,7 @@ namespace nearlite {
 namespace {
 
 constexpr std::size_t kDim = 384;
-constexpr std::size_t kWanted = 10;
+constexpr std::uint32_t kWanted = 10;
 constexpr std::size_t kRescored = 14;
 constexpr std::uint64_t kSeed = 7;
 using Clock = std::chrono::steady_clock;
@@ -142,7 +144,21 @@ double quantile(std::vector<double> times, double part) {
   return times[static_cast<std::size_t>(part * static_cast<double>(times.size() - 1))];
 }
 
-void run(const Fixture& f, std::uint32_t ef, SearchContext& context, Point& point) {
+struct Width {
+  std::uint32_t ef = 0;
+  StopRule stop;
+};
+
+Width width_of(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  Width width;
+  width.ef = static_cast<std::uint32_t>(std::stoul(text));
+  if (colon != std::string::npos)
+    width.stop = {kWanted, static_cast<std::uint32_t>(std::stoul(text.substr(colon + 1)))};
+  return width;
+}
+
+void run(const Fixture& f, const Width& width, SearchContext& context, Point& point) {
   const auto microseconds = [](auto from, auto to) {
     return std::chrono::duration<double, std::micro>(to - from).count();
   };
@@ -155,7 +171,7 @@ void run(const Fixture& f, std::uint32_t ef, SearchContext& context, Point& poin
     const auto start = Clock::now();
     check(f.quantizer.prepare_search({f.queries.data() + i * kDim, kDim}, query));
     const auto prepared = Clock::now();
-    const auto walked = search(*f.graph, nullptr, query.code(), ef, context);
+    const auto walked = search(*f.graph, nullptr, query.code(), width.ef, context, width.stop);
     const auto end = Clock::now();
     check(walked.status());
     best.clear();
@@ -167,13 +183,13 @@ void run(const Fixture& f, std::uint32_t ef, SearchContext& context, Point& poin
           f.quantizer.rescore(query, f.graph->code(id), f.graph->residual(id), f.graph->info(id)),
           id);
     }
-    const std::size_t kept = std::min(kWanted, best.size());
+    const std::size_t kept = std::min<std::size_t>(kWanted, best.size());
     std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(kept), best.end());
     point.walk.push_back(microseconds(prepared, end));
     point.whole.push_back(microseconds(start, Clock::now()));
     point.compared += static_cast<double>(context.compared_count()) / static_cast<double>(count);
     const auto warm = Clock::now();
-    check(search(*f.graph, nullptr, query.code(), ef, context).status());
+    check(search(*f.graph, nullptr, query.code(), width.ef, context, width.stop).status());
     point.again.push_back(microseconds(warm, Clock::now()));
     for (std::size_t j = 0; j < kept; ++j) {
       const auto row = static_cast<std::int32_t>(best[j].second - 1);
@@ -190,14 +206,19 @@ void run(const Fixture& f, std::uint32_t ef, SearchContext& context, Point& poin
 int main(int argc, char** argv) {
   using namespace nearlite;
   if (argc < 3) {
-    std::fprintf(stderr, "usage: micro_graph <data folder> <graph file> [rounds] [ef ...]\n");
+    std::fprintf(stderr,
+                 "usage: micro_graph <data folder> <graph file> [rounds] [ef | ef:slack ...]\n");
     return 2;
   }
   const Fixture fixture(argv[1], argv[2]);
   const int rounds = argc > 3 ? std::atoi(argv[3]) : 5;
-  std::vector<std::uint32_t> widths;
-  for (int i = 4; i < argc; ++i) widths.push_back(static_cast<std::uint32_t>(std::atoi(argv[i])));
-  if (widths.empty()) widths = {14, 16, 24, 32, 48, 64, 96, 128};
+  std::vector<Width> widths;
+  for (int i = 4; i < argc; ++i) widths.push_back(width_of(argv[i]));
+  if (widths.empty()) {
+    for (const char* const text :
+         {"28:56", "32:72", "48:107", "64:131", "96:168", "128:193", "256:256"})
+      widths.push_back(width_of(text));
+  }
   std::vector<Point> points(widths.size());
   SearchContext context;
   for (int round = 0; round < rounds; ++round) {
@@ -205,10 +226,11 @@ int main(int argc, char** argv) {
   }
   for (std::size_t i = 0; i < widths.size(); ++i) {
     std::printf(
-        "ef %4u  recall %.4f  compared %6.0f  walk p50 %6.2f p10 %6.2f  again p50 %6.2f  "
+        "ef %4u slack %4u  recall %.4f  compared %6.0f  walk p50 %6.2f p10 %6.2f  again p50 %6.2f  "
         "whole p50 %6.2f p10 %6.2f us\n",
-        widths[i], points[i].recall, points[i].compared, quantile(points[i].walk, 0.5),
-        quantile(points[i].walk, 0.1), quantile(points[i].again, 0.5),
-        quantile(points[i].whole, 0.5), quantile(points[i].whole, 0.1));
+        widths[i].ef, widths[i].stop.slack, points[i].recall, points[i].compared,
+        quantile(points[i].walk, 0.5), quantile(points[i].walk, 0.1),
+        quantile(points[i].again, 0.5), quantile(points[i].whole, 0.5),
+        quantile(points[i].whole, 0.1));
   }
 }

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/aligned.h"
+#include "graph/stop_rule.h"
 #include "graph/types.h"
 #include "nearlite/status.h"
 
@@ -196,22 +197,6 @@ class SearchContext {
  private:
   std::unique_ptr<Impl> impl_;
 };
-
-/// When a walk may end before it has expanded all it keeps: as soon as what is left is farther than
-/// the `rank`-th nearest met, by more than `slack` / 1024 of its squared distance and what codes
-/// may err (Al-Jazzazi et al. 2025, "Distance Adaptive Beam Search for Provably Accurate
-/// Graph-Based Nearest Neighbor Search"). A query amid its neighbours ends soon; one that has many
-/// at nearly the same distance goes on. Only squared distances have such a rule, so codes of inner
-/// products, L1 and Hamming distances are walked without.
-struct StopRule {
-  std::uint32_t rank = 0;   ///< 0: no rule; at most ef
-  std::uint32_t slack = 0;  ///< in 1/1024
-};
-inline constexpr unsigned kStopSlackShift = 10;
-[[nodiscard]] constexpr bool has_stop_rule(CodeKind kind) noexcept {
-  return kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2 ||
-         kind == CodeKind::kFloatL2;
-}
 
 /// Finds about the `ef` nodes nearest to `query`, ascending by (key, id), dead and too-new nodes
 /// included: the caller filters. With `change` the walk also sees the changed lists and the linked

@@ -41,6 +41,20 @@ std::size_t batch_size(std::uint64_t linked, std::size_t remaining) {
                   static_cast<std::size_t>(std::min<std::uint64_t>(linked / 8, kBatchMax)));
 }
 
+// A node is linked to at most m others, and named by some more: what lies well beyond three times
+// as many need not be expanded. But it is kept, for the heuristic needs far candidates, too:
+// without them lists lead nowhere else. Measured (docs/decisions.md, 2026-11-29).
+StopRule stop_rule(const GraphOptions& options) {
+  constexpr std::uint32_t kRankPerLink = 3;
+  constexpr std::uint64_t kSlackPerDoubling = 34;
+  StopRule stop;
+  stop.rank = kRankPerLink * options.m;
+  stop.slack = static_cast<std::uint32_t>(
+      doublings(options.ef_construction, stop.rank) * kSlackPerDoubling >> kStopSlackShift);
+  stop.keeps_rest = true;
+  return stop;
+}
+
 // What step 1 decides for one node.
 struct Choice {
   std::vector<std::vector<NodeId>> own;   // per level
@@ -113,7 +127,7 @@ void Linker::collect(std::span<const NodeId> earlier, const std::uint32_t* mate_
       const std::uint64_t packed = worker.walk.pool[i] & ~std::uint64_t{1};
       if (!change_.is_dead(id_of(packed))) candidates.push_back(packed);
     }
-    if (worker.walk.pool_size == worker.walk.ef)
+    if (worker.walk.pool_size == worker.walk.ef || worker.walk.had_limit)
       bound = worker.walk.pool[worker.walk.pool_size - 1];
   }
   const bool all = candidates.empty();  // a far mate that lives is better than none
@@ -161,6 +175,7 @@ void Linker::choose(std::span<const NodeId> earlier, NodeId node, const QueryCod
     walk_levels = std::min<unsigned>(level_max, graph.state(view.entry).level) + 1;
     start = nearest_entry(view, query, walk_levels - 1);
     worker.walk.prepare(graph, view.limit, graph.options.ef_construction);
+    worker.walk.stop = stop_rule(graph.options);
   }
   choice.own.assign(level_max + 1, {});
   for (unsigned level = level_max + 1; level-- > 0;) {

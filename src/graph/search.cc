@@ -95,7 +95,7 @@ Result<std::span<const Candidate>> search(const Graph& graph, const GraphChange*
   try {
     SearchContext::Impl& scratch = context.impl();
     scratch.walk.prepare(graph.impl(), view.limit, width);
-    scratch.walk.stop = {std::min(stop.rank, width), stop.slack};
+    scratch.walk.stop = stop;
     if (scratch.results.size() < width) scratch.results.resize(width);
     if (view.missing == nullptr || fetch_nodes(view, &view.entry, 1)) {
       const std::uint64_t start = nearest_entry(view, query, 0);

@@ -18,8 +18,8 @@ inline constexpr std::size_t kPrefetchBytesMax = 2'048;
 // what is nearest now will soon be far behind.
 inline constexpr unsigned kNarrowRounds = 6;
 inline constexpr unsigned kExpandedNarrow = 1;
-// The same in the later rounds of a walk that may end at any of them: it would have asked for what
-// it does not need.
+// The same in the later rounds of a search that may end at any of them: it would have asked for
+// what it does not need.
 inline constexpr unsigned kExpandedStopping = 2;
 // Nodes whose heads are near enough wait until so many are there, while the rest of their codes is
 // being fetched.
@@ -192,7 +192,7 @@ NEARLITE_ALWAYS_INLINE std::uint64_t limit_of(const Graph::Impl& graph, const St
 /// What is not below it does not get into the pool.
 NEARLITE_ALWAYS_INLINE std::uint64_t bound_of(const Pool& pool) {
   const std::uint64_t last = pool.entries[pool.max - 1];
-  return last < pool.limit ? last : pool.limit;
+  return last < pool.limit || pool.stop.keeps_rest ? last : pool.limit;
 }
 
 /// Merges what waits into the pool, and fetches the lists of what gets in: most of it is expanded,
@@ -327,7 +327,8 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
   bool is_cut = false;
 
   Pool pool{scratch.pool.data(), 1, scratch.ef, 0, level == 0 ? scratch.stop : StopRule{}};
-  const unsigned expanded_max = pool.stop.rank != 0 ? kExpandedStopping : kExpandedMax;
+  const unsigned expanded_max =
+      pool.stop.rank != 0 && !pool.stop.keeps_rest ? kExpandedStopping : kExpandedMax;
   for (std::uint32_t i = 0; i < pool.max + kPoolPadding; ++i) pool.entries[i] = ~std::uint64_t{0};
   pool.entries[0] = start;
   visited[id_of(start) >> 6] = std::uint64_t{1} << (id_of(start) & 63);

@@ -233,7 +233,7 @@ Index::Taken Index::take_candidates(const View& view, const SearchRequest& reque
 
 // A walk that ends early. False: it may have ended too early, for instance because deleted nodes
 // lie together among the nearest.
-bool Index::collect_near(const View& view, const SearchRequest& request, std::size_t wanted) {
+bool Index::collect_near(const View& view, const SearchRequest& request) {
   if (request.allowed_rows != nullptr ||
       !has_stop_rule(view.cache->graph().options().format.kind)) {
     return false;
@@ -249,9 +249,7 @@ bool Index::collect_near(const View& view, const SearchRequest& request, std::si
   if (!walked.ok()) return false;
   report_.compared_count += context_.compared_count();
   const Taken taken = take_candidates(view, request, *walked);
-  // A walk that filled its pool before the limit counted may hide ties.
-  return taken.kth_place < plan.stop.rank && scratch_->wanted.size() >= wanted &&
-         (walked->size() < plan.ef || !is_tied(taken.kth_key, *walked));
+  return taken.kth_place < plan.stop.rank && !is_tied(taken.kth_key, *walked);
 }
 
 // Fills scratch.wanted with visible candidates, nearest by code first; widens until there are
@@ -267,7 +265,7 @@ bool Index::collect_candidates(const View& view, const SearchRequest& request, s
   if (request.allowed_rows != nullptr)
     ef = ef * node_count / std::max<std::size_t>(request.allowed_rows->size(), 1);
   ef = std::min<std::uint64_t>(ef, node_count + 1);
-  bool is_done = collect_near(view, request, wanted);
+  bool is_done = collect_near(view, request);
   while (!is_done) {
     auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(),
                                    static_cast<std::uint32_t>(ef), context_);

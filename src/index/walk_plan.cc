@@ -13,16 +13,8 @@ constexpr std::uint64_t kEfFactor = 2;
 /// Candidates beyond k, at least.
 constexpr std::uint64_t kEfSlack = 4;
 // In 1/1024. What codes may err, which StopRule adds, is about .01 more.
-constexpr std::uint64_t kOne = std::uint64_t{1} << kStopSlackShift;
 constexpr std::uint64_t kSlackBase = 26;
 constexpr std::uint64_t kSlackPerDoubling = 63;
-
-// log2 of a ratio of at least kOne: a straight line between whole powers.
-std::uint64_t log2_of(std::uint64_t ratio) {
-  const unsigned whole = static_cast<unsigned>(std::bit_width(ratio)) - 1;
-  const std::uint64_t rest = (ratio << kStopSlackShift >> whole) - kOne;
-  return (whole - kStopSlackShift) * kOne + rest;
-}
 
 }  // namespace
 
@@ -41,10 +33,9 @@ WalkPlan plan_walk(std::uint64_t k, std::uint32_t ef_search, std::uint64_t live_
   plan.ef = static_cast<std::uint32_t>(std::min({ef, node_count + 1, std::uint64_t{kEfMax}}));
   if (ef >= live_count) return plan;
   const std::uint64_t rank = std::max(k, kRankMin);
-  const std::uint64_t ratio = (std::uint64_t{ef_search} << kStopSlackShift) / rank;
   plan.stop.rank = static_cast<std::uint32_t>(std::min<std::uint64_t>(with_hidden(rank), plan.ef));
   plan.stop.slack = static_cast<std::uint32_t>(
-      kSlackBase + (log2_of(std::max(kOne, ratio)) * kSlackPerDoubling >> kStopSlackShift));
+      kSlackBase + (doublings(ef_search, rank) * kSlackPerDoubling >> kStopSlackShift));
   return plan;
 }
 

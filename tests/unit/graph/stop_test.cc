@@ -139,16 +139,40 @@ INSTANTIATE_TEST_SUITE_P(AllKinds, StopOfKind,
                                            Kind{Metric::kL2, Quantize::kNone},
                                            Kind{Metric::kCosine, Quantize::kNone}));
 
-// What codes may err counts where neighbours are nearer to each other than the codes can tell.
-TEST(Stop, TakesInWhatCodesMayErr) {
+// Where neighbours are nearer to each other than the codes can tell.
+TEST_P(StopOfKind, TakesInWhatCodesMayErr) {
   NEARLITE_SEEDED(seed, 23);
-  Fixture f(Metric::kCosine, Quantize::kInt8, seed, 2'000, 0.003f);
+  Fixture f(GetParam().metric, GetParam().quantize, seed, 2'000, 0.003f);
   const StopRule stop{10, 0};
   for (int i = 0; i < 40; ++i) {
     const SearchQuery query = f.next_query();
     const std::vector<Candidate> found = f.search(query, 2'000, stop);
     EXPECT_EQ(count_missed(f, query, found, stop), 0U);
   }
+}
+
+// For the heuristic of inserts: the same is expanded, but what was met beyond the limit stays.
+TEST(Stop, CanKeepWhatItDoesNotExpand) {
+  NEARLITE_SEEDED(seed, 28);
+  Fixture f(Metric::kCosine, Quantize::kInt8, seed, 3'000, 0.6f);
+  std::uint64_t all = 0;
+  std::uint64_t compared = 0;
+  std::size_t kept = 0;
+  std::size_t left = 0;
+  for (int i = 0; i < 40; ++i) {
+    const SearchQuery query = f.next_query();
+    f.search(query, 150, {});
+    all += f.context.compared_count();
+    const StopRule stop{10, 50, true};
+    const std::vector<Candidate> found = f.search(query, 150, stop);
+    compared += f.context.compared_count();
+    kept += found.size();
+    EXPECT_GT(found.back().key, limit_of(f, stop, found[9]));
+    EXPECT_EQ(count_missed(f, query, found, stop), 0U);
+    left += f.search(query, 150, {10, 50}).size();
+  }
+  EXPECT_GT(kept, left + 40 * 10);
+  EXPECT_LT(compared * 10, all * 8);
 }
 
 TEST(Stop, ComparesFewerForTheSameNearest) {

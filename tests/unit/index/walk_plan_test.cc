@@ -47,6 +47,7 @@ TEST(WalkPlan, HasNoRuleWhereAllAreLookedAt) {
     EXPECT_EQ(plan.stop.rank, 0U);
     EXPECT_GE(plan.ef, 1'007U);
   }
+  EXPECT_EQ(plan_walk(UINT64_MAX, 10, 1'000'000, 3).stop.rank, 0U);
   EXPECT_EQ(plan_walk(10, 64, 0, 0).stop.rank, 0U);
   EXPECT_EQ(plan_walk(10, kEfMax, UINT64_MAX / (8 * kEfMax), 0).ef, kEfMax);
 }
@@ -103,6 +104,22 @@ TEST_F(NearTest, DeletedNodesTogetherAmongTheNearest) {
   EXPECT_GE(found(queries, 10), 180U) << "of 200";
   EXPECT_EQ(connection_.last_path(), SearchPath::kGraph);
   EXPECT_EQ(connection_.problems(), "");
+}
+
+// Rows at one distance by the hundred: the first of them by rowid are to be returned, so all must
+// be met.
+TEST_F(NearTest, ManyAtTheSameDistance) {
+  const Vector same = vectors_.next();
+  for (RowId rowid = 0; rowid < 1'500; ++rowid)
+    ASSERT_OK(connection_.insert(rowid * 2, rowid % 5 == 0 ? same : vectors_.next()));
+  ASSERT_OK(connection_.commit());
+  Vector query = same;
+  query[0] += 0.2F;
+  const auto right = connection_.nearest(query, 10);
+  const auto hits = connection_.search(query, 10);
+  ASSERT_OK(hits.status());
+  ASSERT_EQ(hits->size(), right.size());
+  for (std::size_t i = 0; i < right.size(); ++i) EXPECT_EQ((*hits)[i].rowid, right[i].rowid);
 }
 
 TEST_F(NearTest, AnyNumberOfRows) {
