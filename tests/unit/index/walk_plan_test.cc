@@ -107,11 +107,11 @@ TEST_F(NearTest, DeletedNodesTogetherAmongTheNearest) {
 }
 
 // Rows at one distance by the hundred: the first of them by rowid are to be returned, so all must
-// be met.
+// be met. They come last, so that a pool which is too narrow has others.
 TEST_F(NearTest, ManyAtTheSameDistance) {
   const Vector same = vectors_.next();
   for (RowId rowid = 0; rowid < 1'500; ++rowid)
-    ASSERT_OK(connection_.insert(rowid * 2, rowid % 5 == 0 ? same : vectors_.next()));
+    ASSERT_OK(connection_.insert(3'000 - rowid, rowid % 5 == 0 ? same : vectors_.next()));
   ASSERT_OK(connection_.commit());
   Vector query = same;
   query[0] += 0.2F;
