@@ -87,7 +87,7 @@ struct WalkScratch {
 
   std::uint32_t ef = 0;
   StopRule stop;           ///< none after prepare(); for walks of level 0
-  bool had_limit = false;  ///< the last walk left out what was beyond the limit of `stop`
+  bool had_limit = false;  ///< the last walk met enough for `stop` to set a limit
   std::uint32_t pool_size = 0;
   std::uint64_t compared_count = 0;    ///< codes the last walk compared
   std::uint64_t hop_count = 0;         ///< lists it read of nodes outside the set

@@ -247,7 +247,8 @@ class Index {
                          std::size_t keep, std::size_t keep_max);
   bool collect_candidates(const View& view, const SearchRequest& request, std::size_t wanted);
   bool collect_near(const View& view, const SearchRequest& request);
-  [[nodiscard]] std::uint64_t ef_of(const SearchRequest& request) const;
+  [[nodiscard]] std::uint32_t ef_search_of(const SearchRequest& request) const;
+  [[nodiscard]] static std::uint64_t hidden_count(const View& view, const SearchRequest& request);
   [[nodiscard]] std::uint32_t width_of(const View& view, const SearchRequest& request) const;
   [[nodiscard]] std::pair<std::size_t, std::size_t> kept_counts(const View& view,
                                                                 const SearchRequest& request) const;

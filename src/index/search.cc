@@ -18,11 +18,9 @@
 namespace nearlite {
 
 namespace {
-// Rescoring picks from this many candidates beyond 2 k; the final exact pass from this many beyond
-// k, because code and residual together are accurate to about 1e-5 only.
+// Rescoring picks from this many candidates beyond 2 k.
 constexpr std::size_t kRescoreSlack = 16;
 constexpr std::size_t kRescoreSlackLimited = 4;
-constexpr std::size_t kExactSlack = 4;
 constexpr std::size_t kContentSlack = 64;
 }  // namespace
 
@@ -176,17 +174,20 @@ void Index::take_pending(const View& view, const SearchRequest& request) {
   }
 }
 
-std::uint64_t Index::ef_of(const SearchRequest& request) const {
-  return std::max<std::uint64_t>(request.ef_search != 0 ? request.ef_search : options_.ef_search,
-                                 std::uint64_t{request.k} + kExactSlack);
+std::uint32_t Index::ef_search_of(const SearchRequest& request) const {
+  return request.ef_search != 0 ? request.ef_search : options_.ef_search;
+}
+
+// Nodes that take places among the nearest, but may not be returned.
+std::uint64_t Index::hidden_count(const View& view, const SearchRequest& request) {
+  return view.dead_count + (request.excluded == nullptr ? 0 : request.excluded->size());
 }
 
 // How wide a walk is to be; dead nodes take places in the pool.
 std::uint32_t Index::width_of(const View& view, const SearchRequest& request) const {
-  std::uint64_t ef = ef_of(request);
-  const std::uint64_t hidden_count =
-      view.dead_count + (request.excluded == nullptr ? 0 : request.excluded->size());
-  ef += ef * hidden_count / (view.live_count + 1);
+  std::uint64_t ef =
+      std::max<std::uint64_t>(ef_search_of(request), std::uint64_t{request.k} + kExactSlack);
+  ef += ef * hidden_count(view, request) / (view.live_count + 1);
   return static_cast<std::uint32_t>(
       std::min({ef, view.live_count + view.dead_count + 1, std::uint64_t{UINT32_MAX}}));
 }
@@ -238,11 +239,8 @@ bool Index::collect_near(const View& view, const SearchRequest& request) {
       !has_stop_rule(view.cache->graph().options().format.kind)) {
     return false;
   }
-  const std::uint64_t hidden_count =
-      view.dead_count + (request.excluded == nullptr ? 0 : request.excluded->size());
   const WalkPlan plan =
-      plan_walk(request.k, request.ef_search != 0 ? request.ef_search : options_.ef_search,
-                view.live_count, hidden_count);
+      plan_walk(request.k, ef_search_of(request), view.live_count, hidden_count(view, request));
   if (plan.stop.rank == 0) return false;
   auto walked = nearlite::search(view.cache->graph(), nullptr, scratch_->query.code(), plan.ef,
                                  context_, plan.stop);

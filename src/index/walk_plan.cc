@@ -1,7 +1,6 @@
 #include "index/walk_plan.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace nearlite {
 
@@ -10,8 +9,6 @@ namespace {
 /// One near neighbour says little about how far the others are.
 constexpr std::uint64_t kRankMin = 10;
 constexpr std::uint64_t kEfFactor = 2;
-/// Candidates beyond k, at least.
-constexpr std::uint64_t kEfSlack = 4;
 // In 1/1024. What codes may err, which StopRule adds, is about .01 more.
 constexpr std::uint64_t kSlackBase = 26;
 constexpr std::uint64_t kSlackPerDoubling = 63;
@@ -29,7 +26,7 @@ WalkPlan plan_walk(std::uint64_t k, std::uint32_t ef_search, std::uint64_t live_
   };
   WalkPlan plan;
   const std::uint64_t ef =
-      with_hidden(kEfFactor * std::max<std::uint64_t>(ef_search, k + kEfSlack));
+      with_hidden(kEfFactor * std::max<std::uint64_t>(ef_search, k + kExactSlack));
   plan.ef = static_cast<std::uint32_t>(std::min({ef, node_count + 1, std::uint64_t{kEfMax}}));
   if (ef >= live_count) return plan;
   const std::uint64_t rank = std::max(k, kRankMin);

@@ -7,6 +7,10 @@
 
 namespace nearlite {
 
+/// A walk keeps at least so many candidates beyond k: code and residual together are accurate to
+/// about 1e-5 only, so the final exact pass picks from more than k.
+inline constexpr std::uint64_t kExactSlack = 4;
+
 struct WalkPlan {
   std::uint32_t ef = 0;  ///< candidates the walk keeps
   StopRule stop;
@@ -18,9 +22,9 @@ struct WalkPlan {
 /// The walk keeps up to twice ef_search candidates, for the queries that need them, and ends where
 /// the rest is too far: .035 beyond the squared distance of the k-th nearest (a k of less than 10
 /// counts as 10) for an ef_search of k, and .06 farther for each doubling of it. So recall at an
-/// ef_search is about that of a walk which keeps ef_search candidates and expands them all, for
-/// fewer comparisons (docs/decisions.md, 2026-11-29). No rule where the walk would be as wide as
-/// the graph. Integers only: a search goes as far on every machine.
+/// ef_search of 2 k and more is about that of a walk which keeps ef_search candidates and expands
+/// them all, for fewer comparisons (docs/decisions.md, 2026-11-29). No rule where the walk would be
+/// as wide as the graph. Integers only: a search goes as far on every machine.
 [[nodiscard]] WalkPlan plan_walk(std::uint64_t k, std::uint32_t ef_search, std::uint64_t live_count,
                                  std::uint64_t hidden_count) noexcept;
 
