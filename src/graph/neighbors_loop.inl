@@ -68,7 +68,7 @@ NEARLITE_ALWAYS_INLINE bool is_covered(const Graph::Impl& graph, const Selection
   const CodeFormat& format = graph.options.format;
   const QueryCode query = as_query<kind>(graph, id, buffer);
   const std::byte* const* codes = s.kept_codes.data();
-  const CodeInfo* infos = s.kept_infos.data();
+  const CodeInfo* const* infos = s.kept_infos.data();
   std::uint32_t i = s.group_first;
   for (; i + 4 <= s.kept_count; i += 4) {
     std::uint32_t keys[4];
@@ -79,7 +79,7 @@ NEARLITE_ALWAYS_INLINE bool is_covered(const Graph::Impl& graph, const Selection
     }
   }
   for (; i < s.kept_count; ++i) {
-    if (Kernel<kind>::key(query, codes[i], infos[i], format) < key_to_center) return true;
+    if (Kernel<kind>::key(query, codes[i], *infos[i], format) < key_to_center) return true;
   }
   return false;
 }
@@ -87,7 +87,7 @@ NEARLITE_ALWAYS_INLINE bool is_covered(const Graph::Impl& graph, const Selection
 NEARLITE_ALWAYS_INLINE void keep(const Graph::Impl& graph, Selection& s, NodeId id) {
   s.kept.data()[s.kept_count] = id;
   s.kept_codes.data()[s.kept_count] = graph.code(id);
-  s.kept_infos.data()[s.kept_count] = graph.info(id);
+  s.kept_infos.data()[s.kept_count] = &graph.info(id);
   ++s.kept_count;
 }
 

@@ -109,7 +109,7 @@ void walk_among(const WalkView& view, const QueryCode& query, const NodeSubset& 
       next_end = gather_members(view, subset, id_of(entry), visited, next_end, hop_count);
     }
     if (current == current_end && next == next_end && pool.cursor == pool.size) break;
-    compare_round<kind>(graph, query, 0, current, current_end, next, next_end, pool);
+    compare_round<kind>(graph, query, 0, {current, current_end, next, next_end}, pool);
     compared_count += static_cast<std::uint64_t>(current_end - current);
     if (compared_count + kHopCost * hop_count > subset.cost_max) {
       scratch.is_stopped = true;

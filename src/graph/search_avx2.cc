@@ -1,4 +1,5 @@
 // The loops of search_loop.inl and neighbors_loop.inl for CPUs with AVX2.
+#include "graph/sorted_avx2.h"
 #include "graph/walk.h"
 #include "vector/kernel_avx2.h"
 #include "vector/simd_target.h"
@@ -6,6 +7,8 @@
 NEARLITE_AVX2_BEGIN
 namespace nearlite::avx2 {
 namespace {
+
+#include "graph/pool.inl"
 
 #include "graph/search_loop.inl"
 #include "graph/search_among.inl"

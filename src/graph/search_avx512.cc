@@ -1,4 +1,5 @@
 // The loops of search_loop.inl and neighbors_loop.inl for CPUs with AVX-512 and VNNI.
+#include "graph/sorted_avx512.h"
 #include "graph/walk.h"
 #include "vector/kernel_avx512.h"
 #include "vector/simd_target.h"
@@ -6,6 +7,8 @@
 NEARLITE_AVX512_BEGIN
 namespace nearlite::avx512 {
 namespace {
+
+#include "graph/pool.inl"
 
 #include "graph/search_loop.inl"
 #include "graph/search_among.inl"

@@ -12,7 +12,8 @@
 // How far ahead of a comparison codes are fetched, in cache lines: L2 has room for about 48
 // outstanding misses, and more only wait.
 inline constexpr std::size_t kPrefetchLines = 128;
-// The part of a code that a walk fetches ahead: a longer one follows by itself, when it is read.
+// The part of a code that is fetched before a round: a longer one follows by itself, when it is
+// read.
 inline constexpr std::size_t kPrefetchBytesMax = 2'048;
 // Nodes expanded in a round. Few in the first rounds, when the walk is still far from the query and
 // what is nearest now will soon be far behind.
@@ -24,8 +25,6 @@ inline constexpr unsigned kExpandedStopping = 2;
 // Nodes whose heads are near enough wait until so many are there, while the rest of their codes is
 // being fetched.
 inline constexpr std::size_t kLikelyMax = 8;
-// Up to this many entries of the array are compared one and all to find a place in it.
-inline constexpr std::uint32_t kCountedMax = 32;
 
 template <CodeKind kind>
 NEARLITE_ALWAYS_INLINE void prefetch_code(const Graph::Impl& graph, NodeId id,
@@ -36,12 +35,6 @@ NEARLITE_ALWAYS_INLINE void prefetch_code(const Graph::Impl& graph, NodeId id,
     __builtin_prefetch(code + at, 0, 2);  // into L2
 }
 
-NEARLITE_ALWAYS_INLINE void prefetch_list(const Graph::Impl& graph, NodeId id, unsigned level) {
-  if (level > 0) return;
-  const Link* list = graph.list0(id);
-  for (std::uint32_t i = 0; i < graph.capacity0; i += 16) __builtin_prefetch(list + i, 0, 3);
-}
-
 /// Four consecutive ids, or fewer at the end.
 template <CodeKind kind>
 NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& query,
@@ -49,10 +42,10 @@ NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& q
   const CodeFormat& format = graph.options.format;
   if (count >= 4) {
     const std::byte* codes[4];
-    CodeInfo infos[4];
+    const CodeInfo* infos[4];
     for (std::size_t i = 0; i < 4; ++i) {
       codes[i] = graph.code(ids[i]);
-      infos[i] = graph.info(ids[i]);
+      infos[i] = &graph.info(ids[i]);
     }
     Kernel<kind>::key4(query, codes, infos, format, out);
   } else {
@@ -129,188 +122,138 @@ NEARLITE_ALWAYS_INLINE NodeId* gather(const WalkView& view, NodeId id, unsigned 
   return out;
 }
 
-/// The number of entries below `packed` among the first `size` of a sorted array that is filled up
-/// with the largest number to a multiple of eight.
-NEARLITE_ALWAYS_INLINE std::uint32_t rank_of(const std::uint64_t* sorted, std::uint32_t size,
-                                             std::uint64_t packed) {
-  std::uint32_t low = 0;
-  while (size > kCountedMax) {
-    const std::uint32_t half = size / 2;
-    low += sorted[low + half - 1] < packed ? half : 0;
-    size -= half;
-  }
-  std::uint32_t rank = low;
-  for (std::uint32_t i = 0; i < size; i += 8) rank += count_less(sorted + low + i, packed);
-  return rank;
-}
-
-/// Candidates that wait to be put into the pool: one by one they would move its entries many times.
-struct Waiting {
-  static constexpr std::uint32_t kMax = 16;
-  std::uint32_t count = 0;
-  alignas(64) std::uint64_t packed[kMax];
-};
-
-/// The sorted array of a walk. Places behind `size` hold the largest number.
-struct Pool {
-  std::uint64_t* entries;
-  std::uint32_t size;
-  std::uint32_t max;     // ef
-  std::uint32_t cursor;  // everything before it is expanded
-  StopRule stop;
-  std::uint64_t limit = ~std::uint64_t{0};  // by `stop`: what is beyond it does not count
-};
-
-/// The last entry that counts when `kth` is the stop.rank-th nearest.
-///
-/// What the codes may err is 3.3 sqrt(D) + bytes / 3 for a squared distance D in steps
-/// (Index::rescore_limit); the root is at most D / 128 + 349.
-template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE std::uint64_t limit_of(const Graph::Impl& graph, const StopRule& stop,
-                                              std::uint64_t kth) {
-  const std::uint32_t key = key_of(kth);
-  const std::uint32_t error = 349 + graph.options.format.code_bytes / 3;
-  std::uint64_t limit = ~std::uint32_t{0};
-  if constexpr (kind == CodeKind::kInt8Global) {
-    limit = key +
-            (std::uint64_t{key} * (stop.slack + (1U << kStopSlackShift >> 7)) >> kStopSlackShift) +
-            error;
-  } else if constexpr (has_stop_rule(kind)) {
-    constexpr float kUnit = 1.0f / (1U << kStopSlackShift);
-    const float step =
-        kind == CodeKind::kFloatL2 ? 0.0f : __builtin_bit_cast(float, graph.info(id_of(kth)).a);
-    const float squared = __builtin_bit_cast(float, key ^ 0x8000'0000u);
-    const float farther = squared * (1.0f + 1.0f / 128 + static_cast<float>(stop.slack) * kUnit) +
-                          static_cast<float>(error) * (step * step);
-    // Not what overflowed, or was no number on a damaged page.
-    if (farther >= squared && farther < __FLT_MAX__)
-      limit = __builtin_bit_cast(std::uint32_t, farther) ^ 0x8000'0000u;
-  }
-  return limit < ~std::uint32_t{0} ? limit << 32 | ~std::uint32_t{0} : ~std::uint64_t{0};
-}
-
-/// What is not below it does not get into the pool.
-NEARLITE_ALWAYS_INLINE std::uint64_t bound_of(const Pool& pool) {
-  const std::uint64_t last = pool.entries[pool.max - 1];
-  return last < pool.limit || pool.stop.keeps_rest ? last : pool.limit;
-}
-
-/// Merges what waits into the pool, and fetches the lists of what gets in: most of it is expanded,
-/// and by then the list should be there.
-template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE void merge(const Graph::Impl& graph, unsigned level, Pool& pool,
-                                  Waiting& waiting) {
-  alignas(64) std::uint64_t sorted[Waiting::kMax];
-  const std::uint32_t count = waiting.count;
-  for (std::uint32_t i = count; i < Waiting::kMax; ++i) waiting.packed[i] = ~std::uint64_t{0};
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint64_t packed = waiting.packed[i];
-    sorted[count_less(waiting.packed, packed) + count_less(waiting.packed + 8, packed)] = packed;
-  }
-  waiting.count = 0;
-  std::uint32_t end = pool.size;  // what is at or behind it is in its place
-  for (std::uint32_t i = count; i-- > 0;) {
-    const std::uint32_t place = rank_of(pool.entries, pool.size, sorted[i]);
-    if (place < pool.max) prefetch_list(graph, id_of(sorted[i]), level);
-    // The entries [place, end) move i + 1 places up; what would get beyond the last place is lost.
-    if (place + i + 1 < pool.max) {
-      const std::uint32_t kept = end < pool.max - i - 1 ? end : pool.max - i - 1;
-      __builtin_memmove(pool.entries + place + i + 1, pool.entries + place,
-                        (kept > place ? kept - place : 0) * sizeof(std::uint64_t));
+/// Up to four ids of a round, and their codes. In place of those that are missing stands the first
+/// one: four are compared as fast as one.
+struct Four {
+  Four(const Graph::Impl& graph, const NodeId* first, const NodeId* end)
+      : count(end - first < 4 ? static_cast<std::size_t>(end - first) : 4) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      ids[i] = first[i < count ? i : 0];
+      codes[i] = graph.code(ids[i]);
+      infos[i] = &graph.info(ids[i]);
     }
-    if (place + i < pool.max) pool.entries[place + i] = sorted[i];
-    end = place;
   }
-  pool.size = pool.size + count < pool.max ? pool.size + count : pool.max;
-  if (end < pool.cursor) pool.cursor = end;
-  if (has_stop_rule(kind) && pool.stop.rank != 0 && pool.size >= pool.stop.rank)
-    pool.limit = limit_of<kind>(graph, pool.stop, pool.entries[pool.stop.rank - 1]);
-}
 
-/// Compares up to four ids and lets those wait that get into the pool.
-template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE void offer(const Graph::Impl& graph, const QueryCode& query, unsigned level,
-                                  const NodeId* ids, std::size_t count, Pool& pool,
-                                  Waiting& waiting) {
-  std::uint32_t keys[4];
-  compare<kind>(graph, query, ids, count, keys);
-  const std::uint64_t bound = bound_of(pool);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint64_t packed = pack(keys[i], ids[i]);
-    waiting.packed[waiting.count] = packed;
-    waiting.count += packed < bound ? 1 : 0;
+  std::size_t count;
+  NodeId ids[4];
+  const std::byte* codes[4];
+  const CodeInfo* infos[4];
+};
+
+/// Up to four codes that are compared in the next round. A line of each is fetched with every block
+/// of those that are compared now: asked for all at once, they would keep the loop waiting.
+struct FourAhead {
+  FourAhead(const Graph::Impl& graph, const std::byte* nothing, const NodeId*& next,
+            const NodeId* next_end) {
+    for (const std::byte*& code : codes) {
+      code = nothing;
+      if (next == next_end) continue;
+      code = graph.code(*next);
+      __builtin_prefetch(&graph.info(*next), 0, 2);
+      ++next;
+    }
   }
+  NEARLITE_ALWAYS_INLINE void fetch(std::size_t at) const {
+    __builtin_prefetch(codes[0] + at, 0, 2);  // into L2
+    __builtin_prefetch(codes[1] + at, 0, 2);
+    __builtin_prefetch(codes[2] + at, 0, 2);
+    __builtin_prefetch(codes[3] + at, 0, 2);
+  }
+
+  const std::byte* codes[4];
+};
+
+/// Lets those of four wait that get into the pool.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE void offer(const Graph::Impl& graph, unsigned level, const Four& four,
+                                  const std::uint32_t keys[4], Pool& pool, Waiting& waiting) {
+  waiting.count =
+      append_less(keys, four.ids, four.count, bound_of(pool), waiting.packed, waiting.count);
   if (waiting.count > Waiting::kMax - 4) merge<kind>(graph, level, pool, waiting);
 }
 
-/// The heads of up to four codes, as codes of their own.
-NEARLITE_ALWAYS_INLINE void compare_heads(const Graph::Impl& graph, const QueryCode& head,
-                                          const CodeFormat& format, const NodeId* ids,
-                                          std::size_t count, std::uint32_t out[4]) {
-  const std::byte* codes[4];
-  CodeInfo infos[4];
-  for (std::size_t i = 0; i < 4; ++i) {
-    const NodeId id = ids[i < count ? i : 0];
-    codes[i] = graph.code(id);
-    infos[i] = {0, graph.info(id).a};
-  }
-  Kernel<CodeKind::kInt8Global>::key4(head, codes, infos, format, out);
-}
+/// One round: `at` is compared now, `next` in the round to come.
+struct Round {
+  const NodeId* at;
+  const NodeId* end;
+  const NodeId* next;
+  const NodeId* next_end;
+};
 
 /// Compares the ids of one round and puts the nearest into the pool. Meanwhile fetches what is
 /// needed next: the codes of the next round, and the lists of the nodes expanded after it.
-///
-/// By heads (Gao & Long 2023, "ADSampling"): the components of a rotated vector are alike, so the
-/// distance of the first ones tells that of all, up to a known error. Where it is hopeless the rest
-/// is neither fetched nor compared.
 template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE void compare_round(const Graph::Impl& graph, const QueryCode& query,
-                                          unsigned level, const NodeId* at, const NodeId* end,
-                                          const NodeId* next, const NodeId* next_end, Pool& pool) {
+NEARLITE_ALWAYS_INLINE void compare_whole(const Graph::Impl& graph, const QueryCode& query,
+                                          unsigned level, Round round, Pool& pool) {
+  Waiting waiting;
+  for (; round.at < round.end; round.at += 4) {
+    const Four four(graph, round.at, round.end);
+    const FourAhead ahead(graph, query.data, round.next, round.next_end);
+    std::uint32_t keys[4];
+    Kernel<kind>::key4(query, four.codes, four.infos, graph.options.format, keys, ahead);
+    offer<kind>(graph, level, four, keys, pool, waiting);
+  }
+  if (waiting.count > 0) merge<kind>(graph, level, pool, waiting);
   const std::size_t code_bytes = graph.options.format.code_bytes;
-  const std::size_t head_bytes = has_head(kind) ? graph.head_bytes : 0;
-  const std::size_t fetched_bytes = head_bytes != 0                  ? head_bytes
-                                    : code_bytes < kPrefetchBytesMax ? code_bytes
-                                                                     : kPrefetchBytesMax;
+  const std::size_t fetched_bytes = code_bytes < kPrefetchBytesMax ? code_bytes : kPrefetchBytesMax;
+  for (; round.next < round.next_end; ++round.next)
+    prefetch_code<kind>(graph, *round.next, fetched_bytes);
+}
+
+/// The same by heads (Gao & Long 2023, "ADSampling"): the components of a rotated vector are alike,
+/// so the distance of the first ones tells that of all, up to a known error. Where it is hopeless
+/// the rest is neither fetched nor compared.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE void compare_by_heads(const Graph::Impl& graph, const QueryCode& query,
+                                             unsigned level, Round round, Pool& pool) {
+  const std::size_t code_bytes = graph.options.format.code_bytes;
   CodeFormat head_format = graph.options.format;
-  head_format.code_bytes = static_cast<std::uint32_t>(head_bytes);
+  head_format.code_bytes = graph.head_bytes;
   const QueryCode head{query.data, {0, query.info.a}, query.head_offset, 0};
   NodeId likely[kLikelyMax + 4];
   std::size_t likely_count = 0;
   Waiting waiting;
-  for (; at < end; at += 4) {
-    const NodeId* const until = next_end - next > 4 ? next + 4 : next_end;
-    for (; next < until; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
-    const std::size_t count = end - at < 4 ? static_cast<std::size_t>(end - at) : 4;
-    if (head_bytes == 0) {
-      offer<kind>(graph, query, level, at, count, pool, waiting);
-      continue;
-    }
+  const auto offer_likely = [&](const NodeId* first, const NodeId* end) {
+    const Four four(graph, first, end);
     std::uint32_t keys[4];
-    compare_heads(graph, head, head_format, at, count, keys);
+    Kernel<kind>::key4(query, four.codes, four.infos, graph.options.format, keys);
+    offer<kind>(graph, level, four, keys, pool, waiting);
+  };
+  for (; round.at < round.end; round.at += 4) {
+    const Four four(graph, round.at, round.end);
+    const FourAhead ahead(graph, query.data, round.next, round.next_end);
+    CodeInfo head_infos[4];
+    for (std::size_t i = 0; i < 4; ++i)  // written at once, for it is read at once
+      head_infos[i] = __builtin_bit_cast(CodeInfo, std::uint64_t{four.infos[i]->a} << 32);
+    const CodeInfo* const infos[4] = {head_infos, head_infos + 1, head_infos + 2, head_infos + 3};
+    std::uint32_t keys[4];
+    Kernel<kind>::key4(head, four.codes, infos, head_format, keys, ahead);
     const std::uint64_t bound = std::uint64_t{graph.head_limit} * key_of(bound_of(pool));
-    for (std::size_t i = 0; i < count; ++i) {
-      likely[likely_count] = at[i];
-      const bool is_likely = std::uint64_t{keys[i]} << kHeadLimitShift <= bound;
-      likely_count += is_likely ? 1 : 0;
-      if (is_likely) {
-        const std::byte* code = graph.code(at[i]);
-        for (std::size_t byte = head_bytes; byte < code_bytes; byte += 64)
-          __builtin_prefetch(code + byte, 0, 3);
-      }
+    for (std::size_t i = 0; i < four.count; ++i) {
+      if (std::uint64_t{keys[i]} << kHeadLimitShift > bound) continue;
+      likely[likely_count++] = four.ids[i];
+      for (std::size_t byte = graph.head_bytes; byte < code_bytes; byte += 64)
+        __builtin_prefetch(four.codes[i] + byte, 0, 3);
     }
     if (likely_count >= kLikelyMax) {
-      offer<kind>(graph, query, level, likely, 4, pool, waiting);
+      offer_likely(likely, likely + 4);
       likely_count -= 4;
       for (std::size_t i = 0; i < likely_count; ++i) likely[i] = likely[i + 4];
     }
   }
-  for (std::size_t i = 0; i < likely_count; i += 4) {
-    const std::size_t count = likely_count - i < 4 ? likely_count - i : 4;
-    offer<kind>(graph, query, level, likely + i, count, pool, waiting);
-  }
+  for (std::size_t i = 0; i < likely_count; i += 4) offer_likely(likely + i, likely + likely_count);
   if (waiting.count > 0) merge<kind>(graph, level, pool, waiting);
-  for (; next < next_end; ++next) prefetch_code<kind>(graph, *next, fetched_bytes);
+  for (; round.next < round.next_end; ++round.next)
+    prefetch_code<kind>(graph, *round.next, graph.head_bytes);
+}
+
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE void compare_round(const Graph::Impl& graph, const QueryCode& query,
+                                          unsigned level, const Round& round, Pool& pool) {
+  if constexpr (has_head(kind)) {
+    if (graph.head_bytes != 0) return compare_by_heads<kind>(graph, query, level, round, pool);
+  }
+  compare_whole<kind>(graph, query, level, round, pool);
 }
 
 template <CodeKind kind, bool patched>
@@ -358,7 +301,7 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
       current_end = next_end;  // visited, too
       break;
     }
-    compare_round<kind>(graph, query, level, current, current_end, next, next_end, pool);
+    compare_round<kind>(graph, query, level, {current, current_end, next, next_end}, pool);
     current = next;
     current_end = next_end;
   }
@@ -383,6 +326,11 @@ std::uint64_t descend(const WalkView& view, const QueryCode& query, unsigned fro
     for (std::uint64_t before = ~std::uint64_t{0}; best != before;) {
       before = best;
       const Link* list = list_of<patched>(view, id_of(best), level);
+      // Most often it is where the level below begins.
+      if (level == 1)
+        prefetch_list(*view.graph, id_of(best), 0);
+      else
+        __builtin_prefetch(view.graph->upper_list(id_of(best), level - 1), 0, 3);
       NodeId ids[kMMax];
       std::size_t count = 0;
       for (std::uint32_t i = 0; i < view.graph->options.m; ++i) {

@@ -1,10 +1,13 @@
 // The loops of search_loop.inl and neighbors_loop.inl for any CPU.
+#include "graph/sorted_scalar.h"
 #include "graph/walk.h"
 #include "vector/kernel_scalar.h"
 #include "vector/simd_target.h"
 
 namespace nearlite::scalar {
 namespace {
+
+#include "graph/pool.inl"
 
 #include "graph/search_loop.inl"
 #include "graph/search_among.inl"

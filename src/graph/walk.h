@@ -116,7 +116,7 @@ struct Selection {
   std::vector<NodeId> kept;       ///< the first kept_count are the result, in no useful order
   std::vector<NodeId> discarded;
   std::vector<const std::byte*> kept_codes;
-  std::vector<CodeInfo> kept_infos;
+  std::vector<const CodeInfo*> kept_infos;
   CodeBuffer query;
 };
 

@@ -146,9 +146,10 @@ struct Kernel {
     }
   }
 
+  template <class Ahead = NothingAhead>
   static NEARLITE_ALWAYS_INLINE void key4(const QueryCode& query, const std::byte* const codes[4],
-                                          const CodeInfo infos[4], const CodeFormat& format,
-                                          std::uint32_t out[4]) {
+                                          const CodeInfo* const infos[4], const CodeFormat& format,
+                                          std::uint32_t out[4], const Ahead& ahead = {}) {
     const std::size_t bytes = format.code_bytes;
     const std::byte* const c0 = codes[0];
     const std::byte* const c1 = codes[1];
@@ -160,12 +161,15 @@ struct Kernel {
       __m256i s1 = s0;
       __m256i s2 = s0;
       __m256i s3 = s0;
-      for (std::size_t at = 0; at < bytes; at += kStep) {
-        const __m256i q = query_step(query.data + at);
-        s0 = add_step(s0, q, c0 + at);
-        s1 = add_step(s1, q, c1 + at);
-        s2 = add_step(s2, q, c2 + at);
-        s3 = add_step(s3, q, c3 + at);
+      for (std::size_t block = 0; block < bytes; block += 64) {
+        ahead.fetch(block);
+        for (std::size_t at = block; at < block + 64; at += kStep) {
+          const __m256i q = query_step(query.data + at);
+          s0 = add_step(s0, q, c0 + at);
+          s1 = add_step(s1, q, c1 + at);
+          s2 = add_step(s2, q, c2 + at);
+          s3 = add_step(s3, q, c3 + at);
+        }
       }
       keys = sums_of(s0, s1, s2, s3);
       if constexpr (kind != CodeKind::kBits) {
@@ -173,6 +177,7 @@ struct Kernel {
             finish_keys<kind>(_mm_sub_epi32(keys, _mm_set1_epi32(query.offset)), query.info, infos);
       }
     } else {
+      for (std::size_t at = 0; at < bytes; at += 64) ahead.fetch(at);
       __m128 sums = reduce_quarters(
           float_quarter<kind>(query.data, c0, bytes), float_quarter<kind>(query.data, c1, bytes),
           float_quarter<kind>(query.data, c2, bytes), float_quarter<kind>(query.data, c3, bytes));
@@ -182,20 +187,6 @@ struct Kernel {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), keys);
   }
 };
-
-/// How many of eight numbers are less than `bound`.
-NEARLITE_ALWAYS_INLINE std::uint32_t count_less(const std::uint64_t* eight, std::uint64_t bound) {
-  // There is only a signed comparison: with the upper bit turned it orders unsigned numbers.
-  const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
-  const __m256i limit = _mm256_xor_si256(_mm256_set1_epi64x(static_cast<long long>(bound)), sign);
-  const auto* const source = reinterpret_cast<const __m256i*>(eight);
-  const __m256i low = _mm256_xor_si256(_mm256_loadu_si256(source), sign);
-  const __m256i high = _mm256_xor_si256(_mm256_loadu_si256(source + 1), sign);
-  const int less_low = _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(limit, low)));
-  const int less_high = _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(limit, high)));
-  return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(less_low)) +
-                                    __builtin_popcount(static_cast<unsigned>(less_high)));
-}
 
 }  // namespace nearlite::avx2
 

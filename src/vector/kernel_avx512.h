@@ -114,9 +114,10 @@ struct Kernel {
     }
   }
 
+  template <class Ahead = NothingAhead>
   static NEARLITE_ALWAYS_INLINE void key4(const QueryCode& query, const std::byte* const codes[4],
-                                          const CodeInfo infos[4], const CodeFormat& format,
-                                          std::uint32_t out[4]) {
+                                          const CodeInfo* const infos[4], const CodeFormat& format,
+                                          std::uint32_t out[4], const Ahead& ahead = {}) {
     const std::size_t bytes = format.code_bytes;
     const std::byte* const c0 = codes[0];
     const std::byte* const c1 = codes[1];
@@ -129,6 +130,7 @@ struct Kernel {
       __m512i s2 = s0;
       __m512i s3 = s0;
       for (std::size_t at = 0; at < bytes; at += 64) {
+        ahead.fetch(at);
         const __m512i q = load(query.data + at);
         s0 = add_block<kind>(s0, q, load(c0 + at));
         s1 = add_block<kind>(s1, q, load(c1 + at));
@@ -146,6 +148,7 @@ struct Kernel {
       __m512 s2 = s0;
       __m512 s3 = s0;
       for (std::size_t at = 0; at < bytes; at += 64) {
+        ahead.fetch(at);
         const __m512 q = load_floats(query.data + at);
         s0 = add_floats<kind>(s0, q, load_floats(c0 + at));
         s1 = add_floats<kind>(s1, q, load_floats(c1 + at));
@@ -159,13 +162,6 @@ struct Kernel {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), keys);
   }
 };
-
-/// How many of eight numbers are less than `bound`.
-NEARLITE_ALWAYS_INLINE std::uint32_t count_less(const std::uint64_t* eight, std::uint64_t bound) {
-  const __mmask8 less = _mm512_cmplt_epu64_mask(_mm512_loadu_si512(eight),
-                                                _mm512_set1_epi64(static_cast<long long>(bound)));
-  return static_cast<std::uint32_t>(__builtin_popcount(less));
-}
 
 }  // namespace nearlite::avx512
 

@@ -49,12 +49,20 @@ NEARLITE_ALWAYS_INLINE __m128i sortable_keys(__m128 distances) {
   return _mm_xor_si128(bits, flip);
 }
 
+/// Two infos, from where they lie: through a copy on the stack the processor would wait for the
+/// stores.
+NEARLITE_ALWAYS_INLINE __m128 load_pair(const CodeInfo* first, const CodeInfo* second) {
+  const __m128d low = _mm_load_sd(reinterpret_cast<const double*>(first));
+  return _mm_castpd_ps(_mm_loadh_pd(low, reinterpret_cast<const double*>(second)));
+}
+
 /// Four finish_key() at once.
 template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE __m128i finish_keys(__m128i dots, CodeInfo query, const CodeInfo codes[4]) {
+NEARLITE_ALWAYS_INLINE __m128i finish_keys(__m128i dots, CodeInfo query,
+                                           const CodeInfo* const codes[4]) {
   static_assert(sizeof(CodeInfo) == 8 && offsetof(CodeInfo, a) == 0);
-  const __m128 low = _mm_loadu_ps(reinterpret_cast<const float*>(codes));       // a0 b0 a1 b1
-  const __m128 high = _mm_loadu_ps(reinterpret_cast<const float*>(codes + 2));  // a2 b2 a3 b3
+  const __m128 low = load_pair(codes[0], codes[1]);   // a0 b0 a1 b1
+  const __m128 high = load_pair(codes[2], codes[3]);  // a2 b2 a3 b3
   const __m128 b = _mm_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1));
   if constexpr (kind == CodeKind::kInt8Global) {
     const __m128i sums =

@@ -111,19 +111,14 @@ struct Kernel {
     }
   }
 
-  /// Four at once: out[i] = key(query, codes[i], infos[i], format).
+  /// Four at once: out[i] = key(query, codes[i], *infos[i], format). `ahead` is fetched meanwhile.
+  template <class Ahead = NothingAhead>
   static NEARLITE_ALWAYS_INLINE void key4(const QueryCode& query, const std::byte* const codes[4],
-                                          const CodeInfo infos[4], const CodeFormat& format,
-                                          std::uint32_t out[4]) {
-    for (std::size_t i = 0; i < 4; ++i) out[i] = key(query, codes[i], infos[i], format);
+                                          const CodeInfo* const infos[4], const CodeFormat& format,
+                                          std::uint32_t out[4], const Ahead& ahead = {}) {
+    for (std::size_t at = 0; at < format.code_bytes; at += 64) ahead.fetch(at);
+    for (std::size_t i = 0; i < 4; ++i) out[i] = key(query, codes[i], *infos[i], format);
   }
 };
-
-/// How many of eight numbers are less than `bound`.
-NEARLITE_ALWAYS_INLINE std::uint32_t count_less(const std::uint64_t* eight, std::uint64_t bound) {
-  std::uint32_t count = 0;
-  for (std::size_t i = 0; i < 8; ++i) count += eight[i] < bound ? 1 : 0;
-  return count;
-}
 
 }  // namespace nearlite::scalar

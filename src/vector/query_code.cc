@@ -43,7 +43,8 @@ QueryCode prepare_query(const CodeFormat& format, const std::byte* code, CodeInf
   template <CodeKind kind>                                                                    \
   void four(const QueryCode& query, const std::byte* const codes[4], const CodeInfo infos[4], \
             const CodeFormat& format, std::uint32_t out[4]) noexcept {                        \
-    Kernel<kind>::key4(query, codes, infos, format, out);                                     \
+    const CodeInfo* const places[4] = {infos, infos + 1, infos + 2, infos + 3};               \
+    Kernel<kind>::key4(query, codes, places, format, out);                                    \
   }                                                                                           \
   KeyFunctions functions(CodeKind kind) noexcept {                                            \
     switch (kind) {                                                                           \

@@ -110,6 +110,11 @@ struct QueryCode {
   std::int32_t head_offset = 0;  ///< the same of the first head_bytes()
 };
 
+/// What a comparison of four codes fetches into the cache meanwhile: nothing.
+struct NothingAhead {
+  void fetch(std::size_t) const noexcept {}
+};
+
 /// The comparison key of float distances: a total order of floats as unsigned integers.
 /// sortable_key(0.0f) is 0x80000000: see equal_codes_key().
 [[nodiscard]] inline std::uint32_t sortable_key(float distance) noexcept {
