@@ -148,8 +148,9 @@ TEST(Sorted, AppendsWhatIsLess) {
       }
       for (std::uint32_t& id : ids) id = static_cast<std::uint32_t>(random() % kNodeIdMax);
       const std::size_t number = 1 + random() % 4;
-      const std::uint64_t bound =
+      std::uint64_t bound =
           (std::uint64_t{0x7FFF'FFFC} + random() % 8) << 32 | (random() & 0xFFFF'FFFF);
+      if (turn % 2 == 0) bound = std::uint64_t{keys[0]} << 32 | std::uint64_t{ids[0]} << 1;
       std::vector<std::uint64_t> expected{17, 18};
       for (std::size_t i = 0; i < number; ++i) {
         const std::uint64_t packed = std::uint64_t{keys[i]} << 32 | std::uint64_t{ids[i]} << 1;
