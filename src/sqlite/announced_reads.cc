@@ -32,11 +32,11 @@ void AnnouncedReads::add(std::int64_t key, std::uint64_t offset, std::span<const
   const bool fits = bytes_ + size <= MappedCopy::kBytesMax &&
                     pieces_.size() + pieces.size() <= MappedCopy::kPiecesMax;
   if (!fits) return;
-  for (const Piece& piece : pieces) copy_.fetch(piece);
   // In this order: without memory for the last, the first two still belong together.
   pieces_.insert(pieces_.end(), pieces.begin(), pieces.end());
   bytes_ += size;
   reads_.push_back({key, offset, bytes_ - size, size});
+  for (const Piece& piece : pieces) lines_.add(copy_.address_of(piece), piece.size);
 }
 
 std::span<const std::byte> AnnouncedReads::take(std::int64_t key, std::uint64_t offset,
@@ -44,6 +44,7 @@ std::span<const std::byte> AnnouncedReads::take(std::int64_t key, std::uint64_t 
   if (next_ == reads_.size()) return {};
   if (!is_copied_) {
     is_copied_ = true;
+    lines_.fetch();
     copied_ = copy_.copy(pieces_);
     if (copied_.empty()) {  // somebody has cut off the file
       copy_.close();
@@ -61,6 +62,7 @@ std::span<const std::byte> AnnouncedReads::take(std::int64_t key, std::uint64_t 
 void AnnouncedReads::drop() noexcept {
   reads_.clear();
   pieces_.clear();
+  lines_.clear();
   bytes_ = 0;
   is_copied_ = false;
   copied_ = {};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sqlite/api.h"
+#include "sqlite/lines_ahead.h"
 #include "sqlite/mapped_copy.h"
 
 namespace nearlite::sqlite {
@@ -60,7 +61,8 @@ class AnnouncedReads {
 
   std::vector<Read> reads_;
   std::vector<Piece> pieces_;  // of all
-  std::size_t bytes_ = 0;      // of all
+  LinesAhead lines_;           // of all
+  std::size_t bytes_ = 0;
   bool is_copied_ = false;     // it was tried
   std::span<const std::byte> copied_;
   std::size_t next_ = 0;  // of reads_: those before it were taken

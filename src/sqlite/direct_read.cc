@@ -104,10 +104,20 @@ bool DirectReader::is_known(std::int64_t key) const noexcept {
 bool DirectReader::begin() {
   file_ = nullptr;
   announced_.drop();
+  mapped_lines_.clear();
   const int rc = sqlite3_file_control(db_, schema_.c_str(), SQLITE_FCNTL_FILE_POINTER, &file_);
   if (rc != SQLITE_OK || file_ == nullptr || file_->pMethods == nullptr) return false;
   is_mapped_ = file_->pMethods->iVersion >= 3 && file_->pMethods->xFetch != nullptr;
   return true;
+}
+
+void DirectReader::prepare(std::int64_t key, std::uint64_t offset) const noexcept {
+  if (key < 0 || static_cast<std::uint64_t>(key) >= places_.size()) return;
+  const auto slot = static_cast<std::size_t>(key);
+  __builtin_prefetch(&places_[slot]);
+  const std::uint64_t from = header_bytes_ + offset;
+  const std::uint64_t page = from < local_bytes_ ? 0 : (from - local_bytes_) / (usable_ - 4);
+  if (page < overflow_count_) __builtin_prefetch(&overflow_[slot * overflow_count_ + page]);
 }
 
 // A wrong place costs nothing: reading decides.
@@ -128,7 +138,7 @@ bool DirectReader::prefetch_mapped() {
     const int rc = file_->pMethods->xFetch(file_, at, static_cast<int>(piece.size), &mapped);
     is_mapped_ = rc == SQLITE_OK && mapped != nullptr;
     if (!is_mapped_) return false;
-    fetch_lines(static_cast<const std::byte*>(mapped), piece.size);
+    mapped_lines_.add(static_cast<const std::byte*>(mapped), piece.size);
     file_->pMethods->xUnfetch(file_, at, mapped);
   }
   return true;
@@ -290,6 +300,7 @@ std::span<const std::byte> DirectReader::read(std::int64_t key, std::uint64_t of
     return {};
   }
   if (key < 0 || key >= kKeyMax || offset + buffer.size() > blob_bytes_) return {};
+  mapped_lines_.fetch();
   const std::span<const std::byte> copied =
       announced_.take(key, offset, buffer.size(), right_count_);
   if (!copied.empty()) return copied;

@@ -20,6 +20,7 @@
 #include "nearlite/status.h"
 #include "sqlite/announced_reads.h"
 #include "sqlite/api.h"
+#include "sqlite/lines_ahead.h"
 
 namespace nearlite::sqlite {
 
@@ -39,6 +40,8 @@ class DirectReader {
   [[nodiscard]] bool begin();
   /// The most reads that are announced together.
   static constexpr std::size_t kAnnouncedMax = 32;
+  /// expect() will come for these bytes: what it must know is fetched into the cache meanwhile.
+  void prepare(std::int64_t key, std::uint64_t offset) const noexcept;
   /// These bytes will be read, in the order of the announcements and after the last of them. All
   /// are fetched into the processor's cache meanwhile, through SQLite's mapping of the file where
   /// the host has asked for one (PRAGMA mmap_size), else through ours once reads have succeeded
@@ -98,6 +101,7 @@ class DirectReader {
   std::vector<std::byte> joined_;
   std::vector<Extent> extents_;
 
+  LinesAhead mapped_lines_;  // in SQLite's mapping
   AnnouncedReads announced_;
 
   unsigned failures_ = 0;     // one after the other

@@ -126,10 +126,4 @@ std::span<const std::byte> MappedCopy::copy(std::span<const Piece>) noexcept { r
 
 #endif
 
-void fetch_lines(const std::byte* begin, std::uint64_t size) noexcept {
-  constexpr std::size_t kLine = 64;
-  for (std::size_t line = 0; line < size; line += kLine)
-    __builtin_prefetch(begin + line, 0, 2);  // into L2, which waits for more lines at once
-}
-
 }  // namespace nearlite::sqlite

@@ -26,9 +26,6 @@
 
 namespace nearlite::sqlite {
 
-/// Asks for memory to be in the cache soon. Cannot fail, whatever is there.
-void fetch_lines(const std::byte* begin, std::uint64_t size) noexcept;
-
 /// Threads: one at a time.
 class MappedCopy {
  public:
@@ -56,8 +53,11 @@ class MappedCopy {
     return piece.at <= bytes_ && piece.size <= bytes_ - piece.at;
   }
 
-  /// Asks for the piece to be in the cache soon. REQUIRES: has(piece).
-  void fetch(const Piece& piece) const noexcept { fetch_lines(mapping_ + piece.at, piece.size); }
+  /// Where the piece is mapped: for instructions that cannot fail, never for a load. REQUIRES:
+  /// has(piece).
+  [[nodiscard]] const std::byte* address_of(const Piece& piece) const noexcept {
+    return mapping_ + piece.at;
+  }
   /// The pieces one after the other, valid until the next call; nothing if any of them cannot be
   /// had. REQUIRES: has() each; not more than the limits above.
   [[nodiscard]] std::span<const std::byte> copy(std::span<const Piece> pieces) noexcept;

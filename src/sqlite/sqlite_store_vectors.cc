@@ -112,6 +112,8 @@ void SqliteStore::read_known(
   };
   for (std::size_t first = 0; first < wanted.size(); first += DirectReader::kAnnouncedMax) {
     const std::size_t last = std::min(wanted.size(), first + DirectReader::kAnnouncedMax);
+    for (std::size_t i = first; i < last; ++i)
+      direct_.prepare(layout_.block_of(wanted[i].id), offset_of(wanted[i].id));
     for (std::size_t i = first; i < last; ++i) {
       const NodeId id = wanted[i].id;
       direct_.expect(layout_.block_of(id), offset_of(id), known_.size());
