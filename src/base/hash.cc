@@ -5,6 +5,8 @@
 #include <new>
 #include <type_traits>
 
+#include "base/hash_avx2.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -18,9 +20,21 @@ const XXH3_state_t* state_of(const std::byte* bytes) noexcept {
   return std::launder(reinterpret_cast<const XXH3_state_t*>(bytes));
 }
 
+#if defined(__x86_64__)
+bool has_avx2() noexcept {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") != 0;
+}
+const bool kHasAvx2 = has_avx2();
+#endif
+
 }  // namespace
 
 std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed) noexcept {
+#if defined(__x86_64__)
+  if (bytes.size() > XXH3_MIDSIZE_MAX && kHasAvx2)
+    return avx2::hash64(bytes.data(), bytes.size(), seed);
+#endif
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 

@@ -320,6 +320,8 @@ void walk(const WalkView& view, const QueryCode& query, unsigned level, std::uin
 template <CodeKind kind, bool patched>
 std::uint64_t descend(const WalkView& view, const QueryCode& query, unsigned from, unsigned to,
                       std::uint64_t start) noexcept {
+  const Graph::Impl& graph = *view.graph;
+  const std::size_t code_bytes = graph.options.format.code_bytes;
   std::uint64_t best = start;
   for (unsigned level = from; level > to; --level) {
     // Ends: `best` gets strictly smaller with every turn.
@@ -328,24 +330,30 @@ std::uint64_t descend(const WalkView& view, const QueryCode& query, unsigned fro
       const Link* list = list_of<patched>(view, id_of(best), level);
       // Most often it is where the level below begins.
       if (level == 1)
-        prefetch_list(*view.graph, id_of(best), 0);
+        prefetch_list(graph, id_of(best), 0);
       else
-        __builtin_prefetch(view.graph->upper_list(id_of(best), level - 1), 0, 3);
+        __builtin_prefetch(graph.upper_list(id_of(best), level - 1), 0, 3);
       NodeId ids[kMMax];
       std::size_t count = 0;
-      for (std::uint32_t i = 0; i < view.graph->options.m; ++i) {
+      for (std::uint32_t i = 0; i < graph.options.m; ++i) {
         const NodeId next = read_link(list[i]);
         if (next == kNodeNone) break;
         if (next > view.limit) continue;
         ids[count++] = next;
-        __builtin_prefetch(&view.graph->state(next), 0, 2);  // says where its list is
+        __builtin_prefetch(&graph.state(next), 0, 2);  // says where its list is
+        prefetch_code<kind>(graph, next, code_bytes);
       }
       if (view.missing != nullptr && !fetch_nodes(view, ids, count)) return best;
-      std::uint32_t keys[kMMax + 4];
-      compare_all<kind>(*view.graph, query, ids, count, keys);
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::uint64_t packed = pack(keys[i], ids[i]);
-        if (packed < best) best = packed;
+      for (std::size_t i = 0; i < count; i += 4) {
+        const Four four(graph, ids + i, ids + count);
+        std::uint32_t keys[4];
+        Kernel<kind>::key4(query, four.codes, four.infos, graph.options.format, keys);
+        for (std::size_t j = 0; j < four.count; ++j) {
+          const std::uint64_t packed = pack(keys[j], four.ids[j]);
+          if (packed >= best) continue;
+          best = packed;
+          __builtin_prefetch(graph.upper_list(four.ids[j], level), 0, 3);
+        }
       }
     }
   }

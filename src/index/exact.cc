@@ -1,6 +1,8 @@
 // The exact scan: every row of the caller's snapshot, read from the rows themselves. Slow and
 // always right; needs nothing in memory.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "base/try.h"
 #include "index/stored_vector.h"
@@ -11,7 +13,7 @@
 namespace nearlite {
 
 ExactDistance::ExactDistance(const IndexOptions& options, std::span<const float> query)
-    : options_(options), query_(query), values_(options.dim) {
+    : options_(options), distance_(options.metric, query.data(), options.dim) {
   if (options.metric == Metric::kHamming) {
     query_bits_.resize(vector_bytes(ElementType::kBit, options.dim));
     ignore(encode(ElementType::kBit, query, query_bits_.data()), "any float has a bit");
@@ -21,8 +23,15 @@ ExactDistance::ExactDistance(const IndexOptions& options, std::span<const float>
 Result<double> ExactDistance::to(std::span<const std::byte> stored) {
   if (options_.metric == Metric::kHamming)
     return hamming_distance(query_bits_.data(), stored.data(), stored.size());
+  if (stored.size() == vector_bytes(options_.element, options_.dim)) {
+    const float* const values = stored_floats(options_.element, stored.data());
+    const double found =
+        values == nullptr ? std::numeric_limits<double>::quiet_NaN() : distance_.to(values);
+    if (std::isfinite(found)) return found;  // so all components are
+  }
+  values_.resize(options_.dim);
   NEARLITE_TRY(decode_stored(options_, stored, values_));
-  return distance(options_.metric, query_.data(), values_.data(), options_.dim);
+  return distance_.to(values_.data());
 }
 
 void NearestHits::add(const Hit& hit) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "index/write.h"
+#include "vector/distance.h"
 
 namespace nearlite {
 
@@ -45,7 +46,8 @@ class NearestHits {
   std::vector<Hit> heap_;  // the worst on top
 };
 
-/// Exact distances of stored vectors to one query, in the index's metric.
+/// Exact distances of stored vectors to one query, in the index's metric. Keeps the query's
+/// address.
 class ExactDistance {
  public:
   ExactDistance(const IndexOptions& options, std::span<const float> query);
@@ -53,9 +55,9 @@ class ExactDistance {
 
  private:
   const IndexOptions& options_;
-  std::span<const float> query_;
   std::vector<std::byte> query_bits_;  // bit vectors only
-  std::vector<float> values_;
+  DistanceFrom distance_;
+  std::vector<float> values_;  // where they must be decoded
 };
 
 }  // namespace nearlite

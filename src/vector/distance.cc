@@ -17,7 +17,6 @@ constexpr std::size_t kLanes = 8;
 struct Sums {
   double first = 0.0;
   double second = 0.0;
-  double third = 0.0;
 };
 
 enum class Operation { kDot, kSquared, kAbsolute, kCosine };
@@ -25,7 +24,6 @@ enum class Operation { kDot, kSquared, kAbsolute, kCosine };
 struct Lanes {
   double first[kLanes] = {};
   double second[kLanes] = {};
-  double third[kLanes] = {};
 };
 
 // Eight components. Compiled once per target; the loops run over constant counts, which compilers
@@ -43,8 +41,7 @@ NEARLITE_ALWAYS_INLINE void add_block(Lanes& lanes, const float* a, const float*
       lanes.first[i] += std::abs(x - y);
     } else {
       lanes.first[i] += x * y;
-      lanes.second[i] += x * x;
-      lanes.third[i] += y * y;
+      lanes.second[i] += y * y;
     }
   }
 }
@@ -69,7 +66,7 @@ NEARLITE_ALWAYS_INLINE Sums sum(const float* a, const float* b, std::size_t dim)
     std::memcpy(tail_b, b + at, (dim - at) * sizeof(float));
     add_block<operation>(lanes, tail_a, tail_b);
   }
-  return {total(lanes.first), total(lanes.second), total(lanes.third)};
+  return {total(lanes.first), total(lanes.second)};
 }
 
 NEARLITE_ALWAYS_INLINE std::uint64_t count_bits(const std::byte* a, const std::byte* b,
@@ -146,6 +143,17 @@ const Functions& active_functions() noexcept {
   return scalar::kFunctions;
 }
 
+double sum_of_squares(const float* vector, std::size_t dim) noexcept {
+  return active_functions().dot(vector, vector, dim).first;
+}
+
+/// From the squares of the one vector, and the products and squares of the other.
+double cosine_of(double squares, const Sums& sums) noexcept {
+  if (squares == 0.0 || sums.second == 0.0) return 0.0;
+  // One root of the product, because sqrt(x * x) is exactly x: equal vectors have similarity 1.
+  return std::clamp(sums.first / std::sqrt(squares * sums.second), -1.0, 1.0);
+}
+
 double differing_signs(const float* a, const float* b, std::size_t dim) noexcept {
   std::size_t count = 0;
   for (std::size_t i = 0; i < dim; ++i) count += (a[i] > 0.0f) != (b[i] > 0.0f) ? 1u : 0u;
@@ -155,25 +163,32 @@ double differing_signs(const float* a, const float* b, std::size_t dim) noexcept
 }  // namespace
 
 double cosine_similarity(const float* a, const float* b, std::size_t dim) noexcept {
-  const Sums sums = active_functions().cosine(a, b, dim);
-  if (sums.second == 0.0 || sums.third == 0.0) return 0.0;
-  // One root of the product, because sqrt(x * x) is exactly x: equal vectors have similarity 1.
-  return std::clamp(sums.first / std::sqrt(sums.second * sums.third), -1.0, 1.0);
+  return cosine_of(sum_of_squares(a, dim), active_functions().cosine(a, b, dim));
 }
 
 double norm(const float* vector, std::size_t dim) noexcept {
-  return std::sqrt(active_functions().dot(vector, vector, dim).first);
+  return std::sqrt(sum_of_squares(vector, dim));
+}
+
+DistanceFrom::DistanceFrom(Metric metric, const float* a, std::size_t dim) noexcept
+    : metric_(metric), a_(a), dim_(dim) {
+  if (metric == Metric::kCosine) squares_ = sum_of_squares(a, dim);
+}
+
+double DistanceFrom::to(const float* b) const noexcept {
+  const Functions& functions = active_functions();
+  switch (metric_) {
+    case Metric::kCosine: return 1.0 - cosine_of(squares_, functions.cosine(a_, b, dim_));
+    case Metric::kL2: return std::sqrt(functions.squared(a_, b, dim_).first);
+    case Metric::kIp: return 0.0 - functions.dot(a_, b, dim_).first;
+    case Metric::kL1: return functions.absolute(a_, b, dim_).first;
+    case Metric::kHamming: return differing_signs(a_, b, dim_);
+  }
+  return 0.0;
 }
 
 double distance(Metric metric, const float* a, const float* b, std::size_t dim) noexcept {
-  switch (metric) {
-    case Metric::kCosine: return 1.0 - cosine_similarity(a, b, dim);
-    case Metric::kL2: return std::sqrt(active_functions().squared(a, b, dim).first);
-    case Metric::kIp: return 0.0 - active_functions().dot(a, b, dim).first;
-    case Metric::kL1: return active_functions().absolute(a, b, dim).first;
-    case Metric::kHamming: return differing_signs(a, b, dim);
-  }
-  return 0.0;
+  return DistanceFrom(metric, a, dim).to(b);
 }
 
 double hamming_distance(const std::byte* a, const std::byte* b, std::size_t bytes) noexcept {

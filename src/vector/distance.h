@@ -17,6 +17,21 @@ namespace nearlite {
 [[nodiscard]] double distance(Metric metric, const float* a, const float* b,
                               std::size_t dim) noexcept;
 
+/// distance() of one vector to many, with the same bits; what depends on that one alone is computed
+/// once. Keeps the pointer.
+class DistanceFrom {
+ public:
+  DistanceFrom(Metric metric, const float* a, std::size_t dim) noexcept;
+  /// Not finite if a component of `b` is not.
+  [[nodiscard]] double to(const float* b) const noexcept;
+
+ private:
+  Metric metric_;
+  const float* a_;
+  std::size_t dim_;
+  double squares_ = 0.0;  // kCosine: of `a`, added
+};
+
 /// The number of differing bits of two packed bit vectors.
 [[nodiscard]] double hamming_distance(const std::byte* a, const std::byte* b,
                                       std::size_t bytes) noexcept;

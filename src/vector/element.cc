@@ -144,6 +144,12 @@ void decode(ElementType type, const std::byte* bytes, std::size_t dim, float* ve
   }
 }
 
+const float* stored_floats(ElementType type, const std::byte* bytes) noexcept {
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(bytes) % alignof(float) == 0;
+  return type == ElementType::kFloat32 && is_aligned ? reinterpret_cast<const float*>(bytes)
+                                                     : nullptr;
+}
+
 bool are_finite(std::span<const float> values) noexcept {
   // By the exponent, without leaving the loop early and in lanes: so it is done in whole registers.
   constexpr std::uint32_t kExponent = 0x7F80'0000U;

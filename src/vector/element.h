@@ -31,6 +31,9 @@ Status encode(ElementType type, std::span<const float> vector, std::byte* bytes)
 /// bytes.
 void decode(ElementType type, const std::byte* bytes, std::size_t dim, float* vector) noexcept;
 
+/// The components where they lie, if they need not be decoded; else null. REQUIRES: as decode().
+[[nodiscard]] const float* stored_floats(ElementType type, const std::byte* bytes) noexcept;
+
 /// Neither infinity nor NaN among them.
 [[nodiscard]] bool are_finite(std::span<const float> values) noexcept;
 
