@@ -44,13 +44,11 @@ KeptVectors::Reading::Reading(Place& what) noexcept : place(what) {
   }
 }
 
-void KeptVectors::expect(NodeId id) const noexcept {
+void KeptVectors::expect(NodeId id, LinesAhead& lines) const {
   const Chunk* const chunk = chunk_of(id);
   if (chunk == nullptr) return;
   __builtin_prefetch(&chunk->places[slot_of(id)], 1, 3);
-  const std::byte* const bytes = bytes_of(*chunk, id);
-  for (std::size_t at = 0; at < vector_bytes_; at += kAlignment)
-    __builtin_prefetch(bytes + at, 0, 3);
+  lines.add(bytes_of(*chunk, id), vector_bytes_);
 }
 
 // Null when there is no memory.

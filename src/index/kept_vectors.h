@@ -17,6 +17,7 @@
 #include <span>
 
 #include "base/aligned.h"
+#include "base/lines_ahead.h"
 #include "graph/types.h"
 #include "storage/store.h"
 
@@ -38,8 +39,8 @@ class KeptVectors {
   [[nodiscard]] std::size_t vector_bytes() const noexcept { return vector_bytes_; }
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
-  /// This one will be looked for next: fetches it into the processor's cache meanwhile.
-  void expect(NodeId id) const noexcept;
+  /// This one will be looked for soon: adds where it lies to `lines`.
+  void expect(NodeId id, LinesAhead& lines) const;
   /// Calls `visit` with the bytes of a vector that is kept, which live during the call only. False:
   /// it is not, or another thread is just writing there.
   template <class Visit>

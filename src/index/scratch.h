@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/lines_ahead.h"
 #include "graph/types.h"
 #include "index/node_code.h"
 #include "storage/store.h"
@@ -23,6 +24,7 @@ struct SearchScratch {
   // Hits without an exact distance: what is known of their vectors, and which ones they are.
   std::vector<KnownVector> known;
   std::vector<std::size_t> known_hits;
+  LinesAhead lines;  // of vectors in memory
   // Of a filtered search: members compared, their keys, the nearest.
   std::vector<NodeId> members;
   std::vector<std::uint32_t> keys;

@@ -158,8 +158,9 @@ std::shared_ptr<KeptVectors> Index::kept_vectors() const {
 
 Status Index::measure_kept(ExactDistance& distance, std::span<Hit> hits, KeptVectors& kept) {
   for (const Hit& hit : hits) {
-    if (is_known(hit)) kept.expect(hit.id);
+    if (is_known(hit)) kept.expect(hit.id, scratch_->lines);
   }
+  scratch_->lines.fetch();
   Status status;
   for (Hit& hit : hits) {
     if (!is_known(hit)) continue;

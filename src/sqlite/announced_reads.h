@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/lines_ahead.h"
 #include "sqlite/api.h"
-#include "sqlite/lines_ahead.h"
 #include "sqlite/mapped_copy.h"
 
 namespace nearlite::sqlite {
@@ -63,7 +63,7 @@ class AnnouncedReads {
   std::vector<Piece> pieces_;  // of all
   LinesAhead lines_;           // of all
   std::size_t bytes_ = 0;
-  bool is_copied_ = false;     // it was tried
+  bool is_copied_ = false;  // it was tried
   std::span<const std::byte> copied_;
   std::size_t next_ = 0;  // of reads_: those before it were taken
   std::uint64_t taken_count_ = 0;

@@ -17,10 +17,10 @@
 #include <string>
 #include <vector>
 
+#include "base/lines_ahead.h"
 #include "nearlite/status.h"
 #include "sqlite/announced_reads.h"
 #include "sqlite/api.h"
-#include "sqlite/lines_ahead.h"
 
 namespace nearlite::sqlite {
 

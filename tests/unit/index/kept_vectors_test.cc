@@ -34,7 +34,9 @@ TEST(KeptVectorsTest, FindsWhatWasKept) {
   KeptVectors kept(kBytes, kBytesMax);
   EXPECT_EQ(kept.memory_bytes(), 0U);
   EXPECT_TRUE(find(kept, known_of(7, 1)).empty());
-  kept.expect(7);
+  LinesAhead lines;
+  kept.expect(7, lines);
+  lines.fetch();
   kept.keep(known_of(7, 1), bytes_of(1));
   kept.keep(known_of(8, 2), bytes_of(2));
   kept.expect(7);

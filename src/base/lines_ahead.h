@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nearlite::sqlite {
+namespace nearlite {
 
 /// Nothing here can fail but for memory, whatever is at the addresses, or is there no more.
 /// Threads: one at a time.
@@ -44,4 +44,4 @@ class LinesAhead {
   std::vector<Piece> pieces_;
 };
 
-}  // namespace nearlite::sqlite
+}  // namespace nearlite
