@@ -18,7 +18,9 @@ namespace nearlite {
 class LinesAhead {
  public:
   /// A piece that fetch() will ask for.
-  void add(const std::byte* begin, std::size_t size) { pieces_.push_back({begin, size}); }
+  void add(const std::byte* begin, std::size_t size) {
+    if (size > 0) pieces_.push_back({begin, size});
+  }
   /// Asks for all pieces added, and forgets them.
   void fetch() noexcept {
     constexpr std::size_t kPage = 4'096;  // of the smallest kind that processors have

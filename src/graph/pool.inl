@@ -7,7 +7,7 @@ inline constexpr std::uint32_t kCountedMax = 32;
 NEARLITE_ALWAYS_INLINE void prefetch_list(const Graph::Impl& graph, NodeId id, unsigned level) {
   if (level > 0) return;
   const Link* list = graph.list0(id);
-  for (std::uint32_t i = 0; i < graph.capacity0; i += 16) __builtin_prefetch(list + i, 0, 3);
+  for (std::uint32_t i = 0; i < graph.capacity0; i += 16) __builtin_prefetch(list + i, 0, 2);
 }
 
 /// The number of entries below `packed` among the first `size` of a sorted array that is filled up

@@ -233,7 +233,7 @@ NEARLITE_ALWAYS_INLINE void compare_by_heads(const Graph::Impl& graph, const Que
       if (std::uint64_t{keys[i]} << kHeadLimitShift > bound) continue;
       likely[likely_count++] = four.ids[i];
       for (std::size_t byte = graph.head_bytes; byte < code_bytes; byte += 64)
-        __builtin_prefetch(four.codes[i] + byte, 0, 3);
+        __builtin_prefetch(four.codes[i] + byte, 0, 2);
     }
     if (likely_count >= kLikelyMax) {
       offer_likely(likely, likely + 4);
@@ -332,7 +332,7 @@ std::uint64_t descend(const WalkView& view, const QueryCode& query, unsigned fro
       if (level == 1)
         prefetch_list(graph, id_of(best), 0);
       else
-        __builtin_prefetch(graph.upper_list(id_of(best), level - 1), 0, 3);
+        __builtin_prefetch(graph.upper_list(id_of(best), level - 1), 0, 2);
       NodeId ids[kMMax];
       std::size_t count = 0;
       for (std::uint32_t i = 0; i < graph.options.m; ++i) {
@@ -352,7 +352,7 @@ std::uint64_t descend(const WalkView& view, const QueryCode& query, unsigned fro
           const std::uint64_t packed = pack(keys[j], four.ids[j]);
           if (packed >= best) continue;
           best = packed;
-          __builtin_prefetch(graph.upper_list(four.ids[j], level), 0, 3);
+          __builtin_prefetch(graph.upper_list(four.ids[j], level), 0, 2);
         }
       }
     }

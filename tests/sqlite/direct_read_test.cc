@@ -186,6 +186,10 @@ TEST_F(DirectRead, AnnouncedReadsOfAMappedFile) {
     if (std::string(mmap_size) != "65536") {
       EXPECT_EQ(reader().is_mapped(), std::string(mmap_size) != "0");
     }
+    for (const std::int64_t key : {std::int64_t{-1}, std::int64_t{60}, std::int64_t{1} << 60}) {
+      reader().prepare(key, 0);
+      reader().prepare(0, std::uint64_t{1} << 60);
+    }
     reader().expect(-1, 0, 8);
     reader().expect(60, 0, 8);
     reader().expect(std::int64_t{1} << 60, 0, 8);

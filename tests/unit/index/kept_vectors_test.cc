@@ -39,7 +39,8 @@ TEST(KeptVectorsTest, FindsWhatWasKept) {
   lines.fetch();
   kept.keep(known_of(7, 1), bytes_of(1));
   kept.keep(known_of(8, 2), bytes_of(2));
-  kept.expect(7);
+  kept.expect(7, lines);
+  lines.fetch();
   EXPECT_EQ(find(kept, known_of(7, 1)), bytes_of(1));
   EXPECT_EQ(find(kept, known_of(8, 2)), bytes_of(2));
   EXPECT_TRUE(find(kept, known_of(7, 2)).empty()) << "another vector than the one kept";

@@ -125,8 +125,7 @@ TEST_P(PartialImageTest, CatchesUpWhatOthersCommit) {
   const auto connection = start(file_, slot);
   expect_answers(*connection, 2);
   ASSERT_TRUE(is_partial(slot));
-  for (RowId rowid = 5000; rowid < 5010; ++rowid)
-    ASSERT_OK(writer_.insert(rowid, vectors_.next()));
+  for (RowId rowid = 5000; rowid < 5010; ++rowid) ASSERT_OK(writer_.insert(rowid, vectors_.next()));
   ASSERT_OK(writer_.erase(5));
   ASSERT_OK(writer_.commit());
   expect_answers(*connection, 5, 2000);
@@ -153,8 +152,7 @@ TEST_P(PartialImageTest, TheFileMayChangeUnderASearch) {
   others.seed = 4711;
   FileState other = new_file(others);
   Connection creator(other, others);
-  for (RowId rowid = 1; rowid <= kRows; ++rowid)
-    ASSERT_OK(creator.insert(rowid, vectors_.next()));
+  for (RowId rowid = 1; rowid <= kRows; ++rowid) ASSERT_OK(creator.insert(rowid, vectors_.next()));
   ASSERT_OK(creator.commit());
   const auto foreign = creator.index().image();
   ASSERT_TRUE(foreign.ok());

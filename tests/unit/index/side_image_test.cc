@@ -377,6 +377,27 @@ TEST_F(LargeIndexTest, ThreadsNoticeADamagedVector) {
   }
 }
 
+TEST_F(LargeIndexTest, AScanNoticesADamagedVector) {
+  const VectorLayout layout = file_.store.layout();
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    Bytes vector(layout.vector_bytes);
+    std::memcpy(vector.data() + layout.vector_bytes - sizeof bad, &bad, sizeof bad);
+    MemoryStore::Bytes& block = file_.store.blocks.at(layout.block_of(5'000));
+    encode_slot(layout, 5'000, 5'000, vector,
+                std::span(block).subspan(layout.offset_of(5'000), layout.slot_bytes()));
+    Connection connection(file_, options_);
+    const std::vector<float> query = vectors_.next();
+    SearchRequest request;
+    request.query = query;
+    request.k = 3;
+    request.exact = true;
+    const Status status = connection.index().search(request).status();
+    EXPECT_EQ(status.code(), Code::kCorruption);
+    EXPECT_EQ(status.message(), "nearlite: t.v: a stored vector is not finite");
+  }
+}
+
 TEST_F(LargeIndexTest, ThreadsNoticeForgedImages) {
   const Bytes image = loaded_image(2);
   Random random(run_seed(36));

@@ -91,6 +91,31 @@ TEST(Distance, LargestFloatsDoNotOverflow) {
   }
 }
 
+// What is read from a file is checked by its distance alone.
+TEST(Distance, OfWhatIsNotFiniteIsNotFinite) {
+  NEARLITE_SEEDED(seed, 24);
+  std::mt19937_64 random(seed);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr std::size_t kDim = 37;
+  for (const float bad : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+    for (const Metric metric : {Metric::kCosine, Metric::kL2, Metric::kIp, Metric::kL1}) {
+      std::vector<float> a = gaussian_vector(random, kDim);
+      std::vector<float> b = gaussian_vector(random, kDim);
+      for (std::size_t at = 0; at < kDim; ++at) {
+        const float before = b[at];
+        b[at] = bad;
+        EXPECT_FALSE(std::isfinite(DistanceFrom(metric, a.data(), kDim).to(b.data()))) << at;
+        a[at] = 0.0f;
+        EXPECT_FALSE(std::isfinite(DistanceFrom(metric, a.data(), kDim).to(b.data()))) << at;
+        b[(at + 1) % kDim] = -bad;  // together they are no number
+        EXPECT_FALSE(std::isfinite(DistanceFrom(metric, a.data(), kDim).to(b.data()))) << at;
+        b[(at + 1) % kDim] = 1.0f;
+        b[at] = before;
+      }
+    }
+  }
+}
+
 TEST(Distance, HammingEqualsTheReference) {
   NEARLITE_SEEDED(seed, 23);
   std::mt19937_64 random(seed);
