@@ -149,7 +149,8 @@ double sum_of_squares(const float* vector, std::size_t dim) noexcept {
 
 /// From the squares of the one vector, and the products and squares of the other.
 double cosine_of(double squares, const Sums& sums) noexcept {
-  if (squares == 0.0 || sums.second == 0.0) return 0.0;
+  // The product is 0, or no number if a component is not finite.
+  if (squares == 0.0 || sums.second == 0.0) return 0.0 * sums.second;
   // One root of the product, because sqrt(x * x) is exactly x: equal vectors have similarity 1.
   return std::clamp(sums.first / std::sqrt(squares * sums.second), -1.0, 1.0);
 }
