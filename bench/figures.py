@@ -1,8 +1,9 @@
 """Figures from measurements (the lines of results.jsonl): medians, curves, ratios."""
 
+from collections.abc import Callable
 from statistics import median
 
-from equal_recall import Curve, curve_of, log_slope, qps_at, ratio_at
+from equal_recall import Curve, curve_of, qps_at, ratio_at
 
 RECALLS = (0.95, 0.98, 0.99)
 # Up to so many running processes per core the machine counts as ours.
@@ -85,15 +86,19 @@ class Figures:
                   for line in self.pick(case="mixed")]
         return median(ratios) if ratios else None
 
-    def growth(self, recall: float) -> tuple[list[tuple[int, float]], float, float] | None:
-        """Returns [(rows, seconds a query)] of the synthetic sets of 384 dimensions at the recall,
-        and how they grow: the exponent, and the share of the variance it explains."""
-        points = []
-        for data in self.names("data", case="search", engine="nearlite", dim=384):
-            qps = self.qps(data, "nearlite", recall) if data.startswith("synthetic") else None
+    def growth(self, engine: str, recall: float) -> dict[int, float]:
+        """Returns {rows: seconds a query} of the synthetic sets of 384 dimensions at the recall."""
+        return self._by_rows(engine, lambda data: self.qps(data, engine, recall))
+
+    def growth_at(self, ef: int) -> dict[int, float]:
+        """The same for Nearlite at one ef_search, whatever the recall."""
+        return self._by_rows("nearlite", lambda data: self.middle(
+            self.rate, case="search", data=data, engine="nearlite", ef=ef))
+
+    def _by_rows(self, engine: str, qps_of: Callable[[str], float | None]) -> dict[int, float]:
+        seconds = {}
+        for data in self.names("data", case="search", engine=engine, dim=384):
+            qps = qps_of(data) if data.startswith("synthetic") else None
             if qps:
-                points.append((self.size(data)[0], 1 / qps))
-        points.sort()
-        if len(points) < 3:
-            return None
-        return points, *log_slope([rows for rows, _ in points], [time for _, time in points])
+                seconds[self.size(data)[0]] = 1 / qps
+        return dict(sorted(seconds.items()))

@@ -4,27 +4,15 @@ from collections.abc import Callable
 from statistics import median
 
 from figures import LOAD_MAX, RECALLS, Figures
+from growth import growth
+from markdown_text import NONE, number, table
 from targets import Target, targets
-
-NONE = "–"
 
 
 def document(figures: Figures) -> str:
     sections = [head, how, against_targets, losses, searches, filtered, single_numbers, builds,
                 writes, churn, cold, growth, repeat]
     return "\n\n".join(text for text in (section(figures) for section in sections) if text) + "\n"
-
-
-def number(value: float | None, digits: int = 2, unit: str = "") -> str:
-    if value is None:
-        return NONE
-    text = f"{value:,.0f}" if abs(value) >= 1000 or digits == 0 else f"{value:.{digits}f}"
-    return text + (f" {unit}" if unit and unit != "×" else unit and " ×")
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def head(figures: Figures) -> str:
@@ -316,17 +304,6 @@ def cold(figures: Figures) -> str:
                      + table(["", "", "page cache", "open ms", "first answer ms",
                               "of processors",
                               "next hundred, p50 µs", "anonymous MB", "mapped MB"], rows))
-
-
-def growth(figures: Figures) -> str:
-    found = figures.growth(0.99)
-    if not found:
-        return ""
-    points, exponent, explained = found
-    rows = [[f"{size:,}", number(seconds * 1e6, 1)] for size, seconds in points]
-    return ("## Growth\n\nTime a query at recall 0.99, synthetic rows of 384 dimensions.\n\n"
-            + table(["rows", "µs"], rows) + f"\n\nIt grows like rows^{exponent:.2f} (R² "
-            f"{explained:.2f}).")
 
 
 def repeat(figures: Figures) -> str:

@@ -35,24 +35,31 @@ NEARLITE_ALWAYS_INLINE void prefetch_code(const Graph::Impl& graph, NodeId id,
     __builtin_prefetch(code + at, 0, 2);  // into L2
 }
 
-/// Four consecutive ids, or fewer at the end.
-template <CodeKind kind>
-NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& query,
-                                    const NodeId* ids, std::size_t count, std::uint32_t* out) {
-  const CodeFormat& format = graph.options.format;
-  if (count >= 4) {
-    const std::byte* codes[4];
-    const CodeInfo* infos[4];
+/// Up to four ids and their codes. In place of those that are missing stands the first one: four
+/// are compared as fast as one.
+struct Four {
+  Four(const Graph::Impl& graph, const NodeId* first, const NodeId* end)
+      : count(end - first < 4 ? static_cast<std::size_t>(end - first) : 4) {
     for (std::size_t i = 0; i < 4; ++i) {
+      ids[i] = first[i < count ? i : 0];
       codes[i] = graph.code(ids[i]);
       infos[i] = &graph.info(ids[i]);
     }
-    Kernel<kind>::key4(query, codes, infos, format, out);
-  } else {
-    for (std::size_t i = 0; i < count; ++i) {
-      out[i] = Kernel<kind>::key(query, graph.code(ids[i]), graph.info(ids[i]), format);
-    }
   }
+
+  std::size_t count;
+  NodeId ids[4];
+  const std::byte* codes[4];
+  const CodeInfo* infos[4];
+};
+
+/// The keys of those that are there.
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE void compare(const Graph::Impl& graph, const QueryCode& query,
+                                    const Four& four, std::uint32_t* out) {
+  std::uint32_t keys[4];
+  Kernel<kind>::key4(query, four.codes, four.infos, graph.options.format, keys);
+  for (std::size_t i = 0; i < four.count; ++i) out[i] = keys[i];
 }
 
 template <CodeKind kind>
@@ -66,7 +73,7 @@ void compare_all(const Graph::Impl& graph, const QueryCode& query, const NodeId*
     for (std::size_t j = i + ahead; j < i + ahead + 4 && j < count; ++j) {
       prefetch_code<kind>(graph, ids[j], code_bytes);
     }
-    compare<kind>(graph, query, ids + i, count - i, out + i);
+    compare<kind>(graph, query, Four(graph, ids + i, ids + count), out + i);
   }
 }
 
@@ -79,8 +86,9 @@ void compare_many(const Graph::Impl& graph, std::span<const QueryCode> queries,
   for (std::size_t i = 0; i < ids.size(); i += 4) {
     for (std::size_t j = i + kAhead; j < i + kAhead + 4 && j < ids.size(); ++j)
       prefetch_code<kind>(graph, ids[j], code_bytes);
+    const Four four(graph, ids.data() + i, ids.data() + ids.size());
     for (std::size_t q = 0; q < queries.size(); ++q)
-      compare<kind>(graph, queries[q], ids.data() + i, ids.size() - i, keys + q * stride + i);
+      compare<kind>(graph, queries[q], four, keys + q * stride + i);
   }
 }
 
@@ -121,24 +129,6 @@ NEARLITE_ALWAYS_INLINE NodeId* gather(const WalkView& view, NodeId id, unsigned 
   }
   return out;
 }
-
-/// Up to four ids of a round, and their codes. In place of those that are missing stands the first
-/// one: four are compared as fast as one.
-struct Four {
-  Four(const Graph::Impl& graph, const NodeId* first, const NodeId* end)
-      : count(end - first < 4 ? static_cast<std::size_t>(end - first) : 4) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      ids[i] = first[i < count ? i : 0];
-      codes[i] = graph.code(ids[i]);
-      infos[i] = &graph.info(ids[i]);
-    }
-  }
-
-  std::size_t count;
-  NodeId ids[4];
-  const std::byte* codes[4];
-  const CodeInfo* infos[4];
-};
 
 /// Up to four codes that are compared in the next round. A line of each is fetched with every block
 /// of those that are compared now: asked for all at once, they would keep the loop waiting.

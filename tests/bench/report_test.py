@@ -50,6 +50,23 @@ class Report(unittest.TestCase):
     def section(self, text, title):
         return text.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
 
+    def test_growth_of_both_and_at_one_width(self):
+        lines = []
+        for rows, ours, theirs in ((10_000, 8000, 4000), (100_000, 4000, 1000),
+                                   (1_000_000, 2000, 250)):
+            name = f"synthetic-384-{rows // 1000}k"
+            for engine, qps in (("nearlite", ours), ("hnswlib", theirs)):
+                lines += [line | {"n": rows}
+                          for line in search(engine, 64, 0.99, qps, name, rounds=1)]
+        text = self.section(self.report(lines), "Growth")
+        self.assertIn("| 100,000 | 250.0 | 1,000 | 4.00 × | 250.0 | 0.9900 |", text)
+        self.assertIn("Nearlite's time grows like rows^0.30 (R² 1.00), hnswlib's like\nrows^0.60",
+                      text)
+        self.assertIn("At an `ef_search` of 64 Nearlite's grows like rows^0.30", text)
+
+    def test_growth_needs_three_sizes(self):
+        self.assertNotIn("## Growth", self.report(curve("nearlite", 5) + curve("hnswlib", 1)))
+
     def test_searches_with_a_condition(self):
         lines = [{"case": "filtered", "engine": "nearlite", "ef": 64, "share": share, "round": turn,
                   "qps": qps * (turn + 1), "cpu_qps": 1, "data": DATA, "n": 100_000, "dim": 384,

@@ -23,6 +23,7 @@
 
 #include "sqlite/direct_read.h"
 #include "support/database.h"
+#include "support/memory_files.h"
 #include "support/random.h"
 #include "support/scratch.h"
 #include "support/sweep.h"
@@ -283,6 +284,7 @@ TEST_F(AllocationHarness, DirectReaderStaysWhole) {
 // The same for reads that are announced: what was noted of one and not of the other would give a
 // read another's bytes.
 TEST_F(AllocationHarness, AnnouncedReadsStayWhole) {
+  if (!has_memory_files()) GTEST_SKIP() << "files in memory are forbidden here";
   constexpr std::size_t kBytes = 3'000;
   constexpr int kRows = 80;
   const ScratchFolder folder;

@@ -6,11 +6,9 @@
 
 #include "sqlite/direct_read.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sqlite3.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +20,7 @@
 #include <vector>
 
 #include "support/database.h"
+#include "support/memory_files.h"
 #include "support/random.h"
 #include "support/scratch.h"
 
@@ -206,9 +205,7 @@ TEST_F(DirectRead, AnnouncedReadsOfAMappedFile) {
 class DirectReadCopied : public DirectRead {
  protected:
   void SetUp() override {
-    const int descriptor = memfd_create("probe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (descriptor < 0) GTEST_SKIP() << "files in memory are forbidden here";
-    close(descriptor);
+    if (!has_memory_files()) GTEST_SKIP() << "files in memory are forbidden here";
   }
   static constexpr int kRows = 200;
   /// A reader that maps the file.
