@@ -27,8 +27,8 @@ def growth(figures: Figures) -> str:
             + table(["rows", "nearlite", "hnswlib", "", f"`ef_search` {EF}", "recall@10"],
                     rows)
             + f"\n\nNearlite's time grows like {_power(ours)}, hnswlib's like\n{_power(theirs)}: "
-            "in a larger set of such rows the same width finds less, and a wider search\nis needed. "
-            f"At an `ef_search` of {EF} Nearlite's grows like {_power(at_ef)}.")
+            "in a larger set of such rows the same width finds less, and a wider search\nis "
+            f"needed. At an `ef_search` of {EF} Nearlite's grows like {_power(at_ef)}.")
 
 
 def _us(seconds: float | None) -> str:

@@ -8,7 +8,10 @@ namespace {
 
 /// One near neighbour says little about how far the others are.
 constexpr std::uint64_t kRankMin = 10;
+// Candidates a walk keeps. Its rule ends it, not their number, but where many rows lie at nearly
+// the same distance: there the number bounds the time.
 constexpr std::uint64_t kEfFactor = 2;
+constexpr std::uint64_t kEfMore = 200;
 // In 1/1024. What codes may err, which StopRule adds, is about .01 more.
 constexpr std::uint64_t kSlackBase = 26;
 constexpr std::uint64_t kSlackPerDoubling = 63;
@@ -26,7 +29,7 @@ WalkPlan plan_walk(std::uint64_t k, std::uint32_t ef_search, std::uint64_t live_
   };
   WalkPlan plan;
   const std::uint64_t ef =
-      with_hidden(kEfFactor * std::max<std::uint64_t>(ef_search, k + kExactSlack));
+      with_hidden(kEfFactor * std::max<std::uint64_t>(ef_search, k + kExactSlack) + kEfMore);
   plan.ef = static_cast<std::uint32_t>(std::min({ef, node_count + 1, std::uint64_t{kEfMax}}));
   if (ef >= live_count) return plan;
   const std::uint64_t rank = std::max(k, kRankMin);

@@ -6,6 +6,7 @@
 
 #include "sqlite/direct_read.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sqlite3.h>
@@ -205,7 +206,7 @@ TEST_F(DirectRead, AnnouncedReadsOfAMappedFile) {
 class DirectReadCopied : public DirectRead {
  protected:
   void SetUp() override {
-    if (!has_memory_files()) GTEST_SKIP() << "files in memory are forbidden here";
+    if (!test::has_memory_files()) GTEST_SKIP() << "files in memory are forbidden here";
   }
   static constexpr int kRows = 200;
   /// A reader that maps the file.
