@@ -11,7 +11,7 @@ constexpr std::uint64_t kRankMin = 10;
 // Candidates a walk keeps. Its rule ends it, not their number, but where many rows lie at nearly
 // the same distance: there the number bounds the time.
 constexpr std::uint64_t kEfFactor = 2;
-constexpr std::uint64_t kEfMore = 200;
+constexpr std::uint64_t kEfMore = 400;
 // In 1/1024. What codes may err, which StopRule adds, is about .01 more.
 constexpr std::uint64_t kSlackBase = 26;
 constexpr std::uint64_t kSlackPerDoubling = 63;

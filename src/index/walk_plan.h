@@ -19,7 +19,7 @@ struct WalkPlan {
 /// What a search for `k` rows with `ef_search` asks of a graph of `live_count` nodes that may be
 /// returned and `hidden_count` that may not, but take places among the nearest.
 ///
-/// The walk keeps up to 2 ef_search + 200 candidates, for the queries that need them, and ends
+/// The walk keeps up to 2 ef_search + 400 candidates, for the queries that need them, and ends
 /// where the rest is too far: .035 beyond the squared distance of the k-th nearest (a k of less
 /// than 10 counts as 10) for an ef_search of k, and .06 farther for each doubling of it. So recall
 /// at an ef_search of 2 k and more is at least about that of a walk which keeps ef_search

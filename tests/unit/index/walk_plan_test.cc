@@ -13,7 +13,7 @@ TEST(WalkPlan, GoesFartherForAWiderSearch) {
   std::uint32_t before = 0;
   for (const std::uint32_t ef : {10U, 11U, 15U, 16U, 20U, 31U, 64U, 65U, 100U, 1'000U, 20'000U}) {
     const WalkPlan plan = plan_walk(10, ef, 1'000'000, 0);
-    EXPECT_EQ(plan.ef, std::max(28U, 2 * ef) + 200);
+    EXPECT_EQ(plan.ef, std::max(28U, 2 * ef) + 400);
     EXPECT_EQ(plan.stop.rank, 10U);
     EXPECT_GT(plan.stop.slack, before) << "ef_search " << ef;
     before = plan.stop.slack;
@@ -31,12 +31,12 @@ TEST(WalkPlan, DependsOnTheWidthForEachRow) {
   EXPECT_EQ(plan_walk(1, 64, 1'000'000, 0).stop.rank, 10U);
   // A width below k counts as k.
   EXPECT_EQ(plan_walk(100, 1, 1'000'000, 0).stop.slack, 26U);
-  EXPECT_EQ(plan_walk(100, 1, 1'000'000, 0).ef, 408U);
+  EXPECT_EQ(plan_walk(100, 1, 1'000'000, 0).ef, 608U);
 }
 
 TEST(WalkPlan, LeavesPlaceForHiddenNodes) {
-  const WalkPlan plan = plan_walk(10, 50, 1'000, 1'000);
-  EXPECT_EQ(plan.ef, 600U);
+  const WalkPlan plan = plan_walk(10, 50, 10'000, 10'000);
+  EXPECT_EQ(plan.ef, 1'000U);
   EXPECT_EQ(plan.stop.rank, 20U);
   EXPECT_EQ(plan_walk(10, 50, 1'000'000, 1).stop.rank, 11U);
 }
