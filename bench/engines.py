@@ -7,7 +7,7 @@ from pathlib import Path
 from workers import Worker
 
 BULK = "WAL, synchronous FULL, one transaction"
-EVERY_EF = (10, 16, 24, 32, 48, 64, 96, 128, 200, 320)
+EVERY_EF = (10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 200, 320)
 
 
 @dataclass(frozen=True)
