@@ -92,6 +92,7 @@ class Bench:
             workers = {}
             for engine in engines:
                 workers[engine] = stack.enter_context(engine.start(self.places, data))
+                workers[engine].pin()
                 before = workers[engine].ask("memory")["anonymous"]
                 engine.open(workers[engine], folders[engine])
                 workers[engine].ask("search", ef=engine.efs[-1], count=100)
@@ -131,6 +132,7 @@ class Bench:
             workers = {}
             for form in ("match", "rowid", "knn", "join", "prepare"):
                 workers[form] = stack.enter_context(NEARLITE.start(self.places, data))
+                workers[form].pin()
                 NEARLITE.open(workers[form], copy, "match" if form == "prepare" else form)
             for number in range(rounds):
                 for form, worker in workers.items():
@@ -151,6 +153,7 @@ class Bench:
                 continue
             lines = []
             with NEARLITE.start(self.places, data) as worker:
+                worker.pin()
                 NEARLITE.open(worker, folder)
                 for share in FILTER_SHARES:
                     where = ("" if share == 1 else

@@ -91,6 +91,13 @@ class SqlWorker(unittest.TestCase):
         self.assertEqual(self.worker.ask("find_themselves", first=200, **at)["lost"], 0)
         self.assertGreater(self.worker.ask("find_themselves", first=0, **at)["lost"], 100)
 
+    def test_is_kept_on_one_core(self):
+        with Worker([sys.executable, "-c",
+                     "import os, sys; sys.stdin.readline(); "
+                     "print('{\"cores\": %d}' % len(os.sched_getaffinity(0)))"]) as worker:
+            worker.pin()
+            self.assertEqual(worker.ask("count"), {"cores": 1})
+
     def test_a_failure_is_told(self):
         with self.assertRaisesRegex(WorkerError, "no such table"):
             self.worker.ask("search", ef=10)
