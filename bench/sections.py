@@ -39,8 +39,8 @@ def how(figures: Figures) -> str:
   cache, SQLite maps nothing), files in WAL mode; `nearlite-mapped` is the same with `PRAGMA
   mmap_size`. Nearlite has the kernel copy vectors out of a mapping (docs/sql.md, Searching).
   A query is a statement prepared once, a float32 blob bound, ten rows of rowid and
-  distance read; one thread, one query at a time. Searches of all engines are kept on one and the same
-  core, the last.
+  distance read; one thread, one query at a time. Searches of all engines are kept on one and
+  the same core, the last.
 * hnswlib is its C++ source compiled with `-O3 -march=native` and called in process: no SQL, no
   disk. USearch and FAISS are their PyPI wheels, asked for all queries in one batch by one
   thread, which spares them Python's cost per call. vectorlite and sqlite-vec are loaded into the
