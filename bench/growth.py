@@ -2,7 +2,7 @@
 
 from equal_recall import log_slope
 from figures import Figures
-from markdown_text import number, table
+from markdown_text import NONE, number, table
 
 RECALL, EF = 0.99, 64
 
@@ -17,7 +17,7 @@ def growth(figures: Figures) -> str:
     for size, seconds in ours.items():
         data = next(name for name in figures.names("data", case="search", n=size, dim=384)
                     if name.startswith("synthetic"))
-        ratio = f"{theirs[size] / seconds:.2f} ×" if size in theirs else "–"
+        ratio = f"{theirs[size] / seconds:.2f} ×" if size in theirs else NONE
         rows.append([f"{size:,}", _us(seconds), _us(theirs.get(size)), ratio,
                      _us(at_ef.get(size)),
                      number(figures.middle("recall", case="search", data=data, engine="nearlite",
@@ -26,9 +26,8 @@ def growth(figures: Figures) -> str:
             f"and Nearlite's at an\n`ef_search` of {EF}, whatever it finds.\n\n"
             + table(["rows", "nearlite", "hnswlib", "", f"`ef_search` {EF}", "recall@10"],
                     rows)
-            + f"\n\nNearlite's time grows like {_power(ours)}, hnswlib's like\n{_power(theirs)}: "
-            "in a larger set of such rows the same width finds less, and a wider search\nis "
-            f"needed. At an `ef_search` of {EF} Nearlite's grows like {_power(at_ef)}.")
+            + f"\n\nNearlite's time grows like {_power(ours)}, hnswlib's like\n{_power(theirs)}. "
+            f"At an `ef_search` of {EF} Nearlite's grows like {_power(at_ef)}.")
 
 
 def _us(seconds: float | None) -> str:
