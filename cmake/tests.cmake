@@ -13,7 +13,7 @@
 
 include(GoogleTest)
 find_package(GTest REQUIRED)
-set(slow_folders model recall crash stress)
+set(slow_folders model recall crash stress packages)
 set(slow_timeout_s 900)
 set(fast_timeout_s 240)
 set(NEARLITE_PYTHON /usr/bin/python3 CACHE FILEPATH "A Python whose sqlite3 can load extensions")

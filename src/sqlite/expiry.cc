@@ -4,6 +4,7 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/whole_number.h"
 
 namespace nearlite::sqlite {
 
@@ -67,8 +68,7 @@ std::int64_t unix_now() noexcept {
 
 Result<std::int64_t> read_now(const Table& table, sqlite3_value* value) {
   if (value == nullptr || sqlite3_value_type(value) == SQLITE_NULL) return unix_now();
-  if (sqlite3_value_numeric_type(value) == SQLITE_INTEGER)
-    return std::int64_t{sqlite3_value_int64(value)};
+  if (const auto now = whole_number(value)) return *now;
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
   return invalid(table.name(), "now: expected whole seconds since 1970, got " +
                                    shown(text == nullptr ? "" : text));

@@ -10,6 +10,7 @@
 #include "sqlite/handles.h"
 #include "sqlite/read_scope.h"
 #include "sqlite/table.h"
+#include "sqlite/whole_number.h"
 
 namespace nearlite::sqlite {
 
@@ -46,7 +47,7 @@ Status run_keeping_rowid(const Table& table, StatementUse& use) {
 }
 
 Status row_id(const Table& table, sqlite3_value* value) {
-  if (sqlite3_value_numeric_type(value) == SQLITE_INTEGER) return {};
+  if (whole_number(value)) return {};
   return {Code::kInvalidArgument, "nearlite: " + table.name() + ": id: expected an integer"};
 }
 

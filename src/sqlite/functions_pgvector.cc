@@ -12,6 +12,7 @@
 #include "sqlite/boundary.h"
 #include "sqlite/table_options.h"
 #include "sqlite/vector_argument.h"
+#include "sqlite/whole_number.h"
 #include "vector/distance.h"
 #include "vector/element.h"
 #include "vector/parse.h"
@@ -161,16 +162,15 @@ void subvector(sqlite3_context* context, int count, sqlite3_value** arguments) n
     if (has_null(count, arguments)) return {};
     VectorValue scratch;
     NEARLITE_ASSIGN(const VectorValue* vector, vector_of(context, arguments, 0, scratch));
-    if (sqlite3_value_numeric_type(arguments[1]) != SQLITE_INTEGER ||
-        sqlite3_value_numeric_type(arguments[2]) != SQLITE_INTEGER) {
-      return failure(context, "start and count must be integers");
-    }
-    const auto dim = static_cast<sqlite3_int64>(vector->values.size());
-    const sqlite3_int64 start = sqlite3_value_int64(arguments[1]);
-    const sqlite3_int64 wanted = sqlite3_value_int64(arguments[2]);
-    const sqlite3_int64 first = std::max<sqlite3_int64>(start, 1);
+    const auto given_start = whole_number(arguments[1]);
+    const auto given_count = whole_number(arguments[2]);
+    if (!given_start || !given_count) return failure(context, "start and count must be integers");
+    const std::int64_t start = *given_start;
+    const std::int64_t wanted = *given_count;
+    const auto dim = static_cast<std::int64_t>(vector->values.size());
+    const std::int64_t first = std::max<std::int64_t>(start, 1);
     // start + wanted may be beyond 64 bits.
-    const sqlite3_int64 last = wanted > dim || start > dim - wanted ? dim : start - 1 + wanted;
+    const std::int64_t last = wanted > dim || start > dim - wanted ? dim : start - 1 + wanted;
     if (wanted < 1 || first > last) {
       return failure(context, "no component of " + std::to_string(dim) + " is in " +
                                   std::to_string(wanted) + " from " + std::to_string(start) +

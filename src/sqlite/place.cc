@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "sqlite/whole_number.h"
+
 namespace nearlite::sqlite {
 
 namespace {
@@ -30,9 +32,9 @@ Result<std::optional<Place>> read_place(const std::string& table, sqlite3_value*
     return refuse(table, "after_distance: expected a number", after_distance);
   Place place{sqlite3_value_double(after_distance), INT64_MAX};
   if (is_given(after_rowid)) {
-    if (sqlite3_value_numeric_type(after_rowid) != SQLITE_INTEGER)
-      return refuse(table, "after_rowid: expected an integer", after_rowid);
-    place.rowid = sqlite3_value_int64(after_rowid);
+    const auto rowid = whole_number(after_rowid);
+    if (!rowid) return refuse(table, "after_rowid: expected an integer", after_rowid);
+    place.rowid = *rowid;
   }
   return std::optional(place);
 }

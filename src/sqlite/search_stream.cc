@@ -6,6 +6,7 @@
 #include "sqlite/boundary.h"
 #include "sqlite/expiry.h"
 #include "sqlite/place.h"
+#include "sqlite/whole_number.h"
 
 namespace nearlite::sqlite {
 
@@ -32,19 +33,15 @@ Status SearchStream::read_arguments(const Arguments& arguments) {
   }
   if (arguments.k != nullptr && sqlite3_value_type(arguments.k) != SQLITE_NULL) {
     has_k_ = true;
-    if (sqlite3_value_numeric_type(arguments.k) != SQLITE_INTEGER ||
-        sqlite3_value_int64(arguments.k) < 0) {
-      return refuse("k: expected an integer of 0 or more", arguments.k);
-    }
-    request_.k = static_cast<std::size_t>(sqlite3_value_int64(arguments.k));
+    const auto k = whole_number(arguments.k);
+    if (!k || *k < 0) return refuse("k: expected an integer of 0 or more", arguments.k);
+    request_.k = static_cast<std::size_t>(*k);
   }
   if (arguments.ef_search != nullptr && sqlite3_value_type(arguments.ef_search) != SQLITE_NULL) {
-    const sqlite3_int64 ef = sqlite3_value_int64(arguments.ef_search);
-    if (sqlite3_value_numeric_type(arguments.ef_search) != SQLITE_INTEGER || ef < 1 ||
-        ef > kEfMax) {
+    const auto ef = whole_number(arguments.ef_search);
+    if (!ef || *ef < 1 || *ef > kEfMax)
       return refuse("ef_search: expected 1 to 100000", arguments.ef_search);
-    }
-    request_.ef_search = static_cast<std::uint32_t>(ef);
+    request_.ef_search = static_cast<std::uint32_t>(*ef);
   }
   if (arguments.exact != nullptr) request_.exact = sqlite3_value_int(arguments.exact) != 0;
   request_.after = arguments.from;

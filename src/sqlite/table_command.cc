@@ -8,6 +8,7 @@
 #include "sqlite/connection.h"
 #include "sqlite/expiry.h"
 #include "sqlite/table.h"
+#include "sqlite/whole_number.h"
 #include "vector/simd_target.h"
 
 namespace nearlite::sqlite {
@@ -82,11 +83,10 @@ Status Table::build_command(sqlite3_value* argument) {
     return error(Code::kInvalidArgument, "build is for indexes over another table's rows");
   }
   if (sqlite3_value_type(argument) == SQLITE_NULL) return build(UINT64_MAX);
-  const sqlite3_int64 limit = sqlite3_value_int64(argument);
-  if (sqlite3_value_numeric_type(argument) != SQLITE_INTEGER || limit < 1) {
+  const auto limit = whole_number(argument);
+  if (!limit || *limit < 1)
     return error(Code::kInvalidArgument, "build: k is a number of rows, 1 or more");
-  }
-  return build(static_cast<std::uint64_t>(limit));
+  return build(static_cast<std::uint64_t>(*limit));
 }
 
 Status Table::rebuild() {

@@ -1,8 +1,6 @@
 // Inserting, updating and deleting rows. Whatever can be refused is checked before anything is
 // written; when a nested write fails half-way, what was written is undone by deletes, and if that
 // fails too the transaction is poisoned.
-#include <cmath>
-
 #include "base/try.h"
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
@@ -10,6 +8,7 @@
 #include "sqlite/table.h"
 #include "sqlite/vec0_value.h"
 #include "sqlite/vector_argument.h"
+#include "sqlite/whole_number.h"
 #include "vector/parse.h"
 
 namespace nearlite::sqlite {
@@ -38,24 +37,20 @@ Status parse_any(const VectorColumn& column, sqlite3_value* value, std::vector<f
   return parse_column_vector(column.type, column.dim, type, bytes, out);
 }
 
-bool is_number(sqlite3_value* value, bool allow_real) {
-  const int type = sqlite3_value_numeric_type(value);
-  if (type == SQLITE_INTEGER) return true;
-  if (type != SQLITE_FLOAT) return false;
-  const double number = sqlite3_value_double(value);
-  return allow_real || (std::floor(number) == number && std::fabs(number) < 9.2e18);
-}
-
 bool fits(ValueType type, sqlite3_value* value) {
   const int given = sqlite3_value_type(value);
   if (given == SQLITE_NULL) return true;
   switch (type) {
     case ValueType::kText: return given == SQLITE_TEXT;
-    case ValueType::kInteger: return is_number(value, false);
-    case ValueType::kReal: return is_number(value, true);
-    case ValueType::kBoolean:
-      return is_number(value, false) &&
-             (sqlite3_value_int64(value) == 0 || sqlite3_value_int64(value) == 1);
+    case ValueType::kInteger: return whole_number(value).has_value();
+    case ValueType::kReal: {
+      const int number = sqlite3_value_numeric_type(value);
+      return number == SQLITE_INTEGER || number == SQLITE_FLOAT;
+    }
+    case ValueType::kBoolean: {
+      const auto number = whole_number(value);
+      return number && (*number == 0 || *number == 1);
+    }
     case ValueType::kBlob: return given == SQLITE_BLOB;
   }
   return false;
@@ -180,10 +175,9 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
   NEARLITE_TRY(check_values(values, VectorUse::kInsert, row));
   const bool has_rowid = rowid != nullptr && sqlite3_value_type(rowid) != SQLITE_NULL;
   if (has_rowid) {
-    if (sqlite3_value_type(rowid) != SQLITE_INTEGER && !is_number(rowid, false)) {
-      return bare_code(SQLITE_MISMATCH);
-    }
-    rowid_out = sqlite3_value_int64(rowid);
+    const auto number = whole_number(rowid);
+    if (!number) return bare_code(SQLITE_MISMATCH);
+    rowid_out = *number;
     NEARLITE_ASSIGN(const bool exists, is_taken(rowid_out));
     if (exists) {
       if (!replace) return Written::kConflict;

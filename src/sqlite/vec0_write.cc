@@ -1,6 +1,5 @@
 // xUpdate of vec0: the key among the columns, and values checked with sqlite-vec's messages before
 // Table looks at them.
-#include <cmath>
 #include <span>
 #include <string>
 
@@ -8,6 +7,7 @@
 #include "sqlite/boundary.h"
 #include "sqlite/vec0_value.h"
 #include "sqlite/vtab_write.h"
+#include "sqlite/whole_number.h"
 
 namespace nearlite::sqlite {
 
@@ -16,10 +16,8 @@ namespace {
 Status refuse(std::string text) { return {Code::kInvalidArgument, std::move(text)}; }
 
 bool is_whole(sqlite3_value* value) {
-  if (sqlite3_value_type(value) == SQLITE_INTEGER) return true;
-  if (sqlite3_value_type(value) != SQLITE_FLOAT) return false;
-  const double number = sqlite3_value_double(value);
-  return std::floor(number) == number && std::fabs(number) < 9.2e18;
+  const int type = sqlite3_value_type(value);  // of a text that says a number, too
+  return (type == SQLITE_INTEGER || type == SQLITE_FLOAT) && whole_number(value);
 }
 
 // Unlike sqlite-vec this takes NULL, and whole numbers for a FLOAT column.

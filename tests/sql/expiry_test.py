@@ -87,7 +87,7 @@ class Expiry(SqlCase):
         db = self.make([None, 100, 200, 200, 300])
         other = self.connect()
         for now, left in ((99, [1, 2, 3, 4, 5]), (100, [1, 3, 4, 5]), (199, [1, 3, 4, 5]),
-                          (200, [1, 5]), (300, [1]), (150, [1, 3, 4, 5])):
+                          (200, [1, 5]), (300, [1]), (150, [1, 3, 4, 5]), (200.0, [1, 5])):
             self.assertEqual(self.every_way(db, now), left)
             self.assertEqual(self.every_way(other, now), left)
         # What is remembered follows updates, of this connection and of others.
@@ -131,7 +131,7 @@ class Expiry(SqlCase):
         for sql in ("DELETE FROM docs WHERE rowid = 1", "UPDATE docs SET ends = NULL"):
             db.run(sql)
             self.assertNotIn(1, self.every_way(db))
-        db.run("SELECT hnsw_add('docs', 1, ?)", blob(self.vectors.next()))
+        db.run("SELECT hnsw_add('docs', 1.0, ?)", blob(self.vectors.next()))
         self.assertEqual(db.one("SELECT count(*) FROM docs WHERE rowid = 1"), 1)
 
     def test_a_failed_write_leaves_it(self):

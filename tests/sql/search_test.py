@@ -243,7 +243,7 @@ class Search(SqlCase):
                 )
 
     def test_bad_k(self):
-        for k in (-1, -(1 << 63), "ten", 2.5, blob([1.0])):
+        for k in (-1, -(1 << 63), "ten", 2.5, -1.0, 9.3e18, 1e300, blob([1.0])):
             with self.subTest(k=k):
                 self.fails(ERROR, self.db.run, "SELECT * FROM vss_knn(?, ?)", self.q, k)
                 self.fails(
@@ -253,6 +253,18 @@ class Search(SqlCase):
                     self.q,
                     k,
                 )
+
+    def test_whole_reals_are_integers(self):
+        """As drivers bind numbers whose language has no integers."""
+        nearest = "SELECT rowid, distance FROM docs WHERE embedding MATCH ? AND k = ?"
+        self.check(nearest + " AND ef_search = ?", self.truth(7), self.q, 7.0, 400.0)
+        self.check("SELECT rowid, distance FROM vss_knn(?, ?)", self.truth(7), self.q, "7.0")
+        for ef_search in (0.0, 2.5, 1e30):
+            self.fails(ERROR, self.db.run, nearest + " AND ef_search = ?", self.q, 7, ef_search)
+        (before, distance), *after = self.truth(4)
+        page = nearest + " AND after_distance = ? AND after_rowid = ?"
+        self.check(page, after, self.q, 3.0, distance, float(before))
+        self.fails(ERROR, self.db.run, page, self.q, 3, distance, before + 0.5)
 
     # -- joins
 

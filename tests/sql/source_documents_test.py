@@ -163,6 +163,7 @@ END;""")
         db.run("SELECT hnsw_add(2, ?)", blob(vectors[3]))
         for _ in range(2):
             db.run("SELECT hnsw_del(77)")
+            db.run("SELECT hnsw_del(77.0)")
         self.assert_index(db, "vss", {1: vectors[2], 2: vectors[3]})
         db.run("SELECT hnsw_del(1)")
         self.assert_index(db, "vss", {2: vectors[3]})

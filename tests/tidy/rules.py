@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path, PurePosixPath
 
-from source import CPP, PROSE, SCRIPTS, code_only, functions, includes
+from source import CPP, PACKAGES, PROSE, SCRIPTS, code_only, functions, includes
 
 # A folder may include only what stands to its left. include/nearlite, left of all, is reached as
 # "nearlite/...".
@@ -74,7 +74,7 @@ def sqlite_boundary(tree):
 
 
 def _is_source(path):
-    by_suffix = Path(path).suffix in CPP | SCRIPTS
+    by_suffix = Path(path).suffix in CPP | SCRIPTS | PACKAGES
     return by_suffix or path == "CMakeLists.txt" or path.startswith(("scripts/", ".ci/"))
 
 
@@ -149,18 +149,31 @@ def comments(tree):
             yield f"{path}: assert() instead of NEARLITE_ASSERT()"
 
 
+# Where a language wants the number in a file of its own.
+_VERSION_LINES = {
+    "packages/go/nearlite.go": 'const version = "%s"',
+    "packages/node/package.json": '  "version": "%s",',
+    "packages/python/src/nearlite/__init__.py": '_VERSION = "%s"',
+    "packages/rust/Cargo.toml": 'version = "%s"',
+}
+
+
 def version(tree):
-    """VERSION holds the only hand-written version number."""
+    """VERSION holds the only hand-written version number, but for a line in each package."""
     number = tree.text("VERSION").strip() if tree.exists("VERSION") else ""
     if not re.fullmatch(r"\d+\.\d+\.\d+", number):
         yield f"VERSION: {number!r} is not major.minor.patch"
         return
     literal = re.compile(rf"(?<![\d.]){re.escape(number)}(?![\d.]\d|\d)")
-    for path in tree.select(CPP | SCRIPTS | PROSE | {".txt", ".json", ".toml", ".in"}):
+    for path, form in _VERSION_LINES.items():
+        if tree.exists(path) and tree.text(path).splitlines().count(form % number) != 1:
+            yield f"{path}: no line {form % number!r}, as VERSION says"
+    manifests = {".in", ".json", ".toml", ".txt"}
+    for path in tree.select(CPP | SCRIPTS | PACKAGES | PROSE | manifests):
         if path == "CHANGELOG.md" or path.startswith(("data/", "tools/")):
             continue  # the history; versions of other people's packages
         for line, content in enumerate(tree.text(path).splitlines(), 1):
-            if literal.search(content):
+            if literal.search(content) and content != _VERSION_LINES.get(path, "%s") % number:
                 yield f"{path}:{line}: the version number is written in VERSION only"
 
 

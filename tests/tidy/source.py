@@ -12,6 +12,7 @@ SKIPPED_FOLDERS = {".git", ".cache", "__pycache__", "node_modules", "target"}
 CPP = {".cc", ".h", ".inl"}
 PROSE = {".md"}
 SCRIPTS = {".py", ".sh", ".cmake"}
+PACKAGES = {".go", ".js", ".rs", ".ts"}  # of other languages
 
 
 class Tree:

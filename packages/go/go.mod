@@ -1,0 +1,3 @@
+module github.com/nearlite/nearlite/packages/go
+
+go 1.18
