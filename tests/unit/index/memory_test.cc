@@ -13,9 +13,12 @@ thread_local std::uint64_t allocations_left = 0;
 
 // Replaces the global allocation of this test program. Not inlined: g++ would take malloc() for the
 // counterpart of delete.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  if (allocations_left != 0 && --allocations_left == 0) return nullptr;
+  return std::malloc(size != 0 ? size : 1);
+}
 [[gnu::noinline]] void* operator new(std::size_t size) {
-  if (allocations_left != 0 && --allocations_left == 0) throw std::bad_alloc();
-  void* memory = std::malloc(size != 0 ? size : 1);
+  void* memory = operator new(size, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
