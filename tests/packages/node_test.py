@@ -2,6 +2,7 @@
 and what npm would publish."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -10,6 +11,10 @@ from pathlib import Path
 
 from toolchain import BUILD, ROOT, require, run, skip
 
+# Where scripts/install-languages puts a driver when Debian has none for this Node.
+os.environ["NODE_PATH"] = os.pathsep.join(
+    filter(None, [os.environ.get("NODE_PATH"), str(ROOT / "build/node/node_modules")])
+)
 PUBLISHED = {"README.md", "index.d.ts", "index.js", "nearlite.so", "package.json"}
 
 
