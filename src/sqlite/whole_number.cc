@@ -9,8 +9,9 @@ std::optional<std::int64_t> whole_number(sqlite3_value* value) noexcept {
   if (type == SQLITE_INTEGER) return sqlite3_value_int64(value);
   if (type != SQLITE_FLOAT) return std::nullopt;
   const double number = sqlite3_value_double(value);
-  constexpr double kEnd = 9'223'372'036'854'775'808.0;  // 2^63
-  if (std::floor(number) != number || number < -kEnd || number >= kEnd) return std::nullopt;
+  // 2^63. Its negative would fit, but not every SQLite takes it for an integer.
+  constexpr double kEnd = 9'223'372'036'854'775'808.0;
+  if (std::floor(number) != number || std::fabs(number) >= kEnd) return std::nullopt;
   return static_cast<std::int64_t>(number);
 }
 

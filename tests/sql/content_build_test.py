@@ -58,7 +58,7 @@ class Build(ContentCase):
         db = self.connect()
         self.table(db, 60)
         self.index(db, options=", build=deferred")
-        db.run("INSERT INTO ix(ix, k) VALUES ('build', 20)")
+        db.run("INSERT INTO ix(ix, k) VALUES ('build', 20.0)")
         db.run("BEGIN")
         db.run("INSERT INTO ix(ix, k) VALUES ('build', 20)")
         self.assertEqual(self.stats(db)["content"]["unbuilt_from"], 41)

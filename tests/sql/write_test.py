@@ -1,6 +1,6 @@
 """INSERT, UPDATE, DELETE in all their forms, against the same statements on an ordinary table."""
 
-from sqlcase import CONSTRAINT, ERROR, SqlCase, Vectors, blob, main, text
+from sqlcase import CONSTRAINT, ERROR, MISMATCH, SqlCase, Vectors, blob, main, text
 
 
 class Write(SqlCase):
@@ -28,6 +28,21 @@ class Write(SqlCase):
         self.db.run("INSERT INTO source VALUES(70, ?)", blob(e))
         self.db.run("INSERT INTO t(rowid, embedding) SELECT id, v FROM source")
         self.check({5: a, 6: b, -3: c, 1 << 60: d, 70: e})
+
+    def test_integers_as_reals(self):
+        a, b, c, d = self.vectors.list(4)
+        insert = "INSERT INTO t(rowid, embedding, year) VALUES(?, ?, ?)"
+        self.db.run(insert, 7.0, blob(a), 1999.0)
+        self.db.run(insert, -(2.0**62), blob(b), 2.0**62)
+        for rowid in (7.5, 2.0**63, -(2.0**64), 1e300):  # -(2.0**63): as SQLite has it
+            self.fails(MISMATCH, self.db.run, insert, rowid, blob(c), 1)
+        for year in (7.5, 2.0**63, -(2.0**63), 1e300):
+            self.fails(ERROR, self.db.run, insert, 9, blob(d), year, names=["year"])
+        self.assertEqual(
+            self.db.run("SELECT rowid, year, typeof(year) FROM t ORDER BY rowid"),
+            [(-(1 << 62), 1 << 62, "integer"), (7, 1999, "integer")],
+        )
+        self.check({7: a, -(1 << 62): b})
 
     def test_rows_that_a_search_finds(self):
         rows = self.fill(self.db, "t", 20, 8)
