@@ -56,8 +56,9 @@ class Engine:
             return None
         return [places.python, Path(__file__).parent / "compare/python_worker.py", self.name, data]
 
-    def start(self, places: Places, data: Path, threads: int = 1) -> Worker:
-        environment = {"NEARLITE_THREADS": str(threads)}
+    def start(self, places: Places, data: Path, threads: int | None = None) -> Worker:
+        """Searches run by what users get, who set no number of threads."""
+        environment = {} if threads is None else {"NEARLITE_THREADS": str(threads)}
         if self.simd:
             environment["NEARLITE_SIMD"] = self.simd
         return Worker(self.command(places, data), environment)

@@ -20,7 +20,9 @@ Status corruption(const IndexOptions& options, const std::string& what) {
 
 unsigned effective_thread_count(const IndexOptions& options) noexcept {
   if (options.thread_count != 0) return std::min(options.thread_count, 64U);
-  return std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
+  // Asked once: the C library opens a file of the kernel's each time.
+  static const unsigned processor_count = std::thread::hardware_concurrency();
+  return std::clamp(processor_count, 1U, 64U);
 }
 
 QuantizerOptions quantizer_options(const IndexOptions& options) noexcept {

@@ -79,6 +79,27 @@ class DirectReads(SqlCase):
         self.check(db)
         self.check(other)
 
+    def test_a_warm_search_reads_no_file(self):
+        if not os.access("/proc/self/io", os.R_OK):
+            self.skipTest("this kernel does not count a process's reads")
+        threads = os.environ.pop("NEARLITE_THREADS", None)  # whoever does not set it must not pay
+        if threads is not None:
+            self.addCleanup(os.environ.__setitem__, "NEARLITE_THREADS", threads)
+        db = self.connect(self.path)
+        queries = [vector(self.generator) for _ in range(10)]
+        sql = "SELECT rowid FROM t WHERE embedding MATCH ? AND k = 10"
+
+        def reads():
+            with open("/proc/self/io") as counts:
+                return int(dict(line.split(": ") for line in counts)["syscr"])
+
+        for _ in range(2):
+            before = reads()
+            for _ in range(10):
+                for query in queries:
+                    db.run(sql, query)
+        self.assertLess(reads() - before, 50, "of a hundred searches and one look at the counts")
+
     def test_rows_that_are_only_in_the_wal(self):
         self.db.run("PRAGMA wal_autocheckpoint = 0")
         self.fill(self.db, range(1, 1001))
