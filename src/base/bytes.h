@@ -26,6 +26,11 @@ static_assert(std::endian::native == std::endian::little, "big-endian hosts need
 /// Bytes that hold the largest varint.
 inline constexpr std::size_t kVarintBytesMax = 10;
 
+/// Bytes that the varint of `value` takes.
+[[nodiscard]] constexpr std::size_t varint_bytes(std::uint64_t value) noexcept {
+  return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
 /// Signed numbers as unsigned ones that are small when the number is near zero: 0, -1, 1, -2 become
 /// 0, 1, 2, 3.
 [[nodiscard]] constexpr std::uint64_t zigzag(std::int64_t value) noexcept {

@@ -10,6 +10,7 @@
 
 #include "base/try.h"
 #include "sqlite/argument_tokens.h"
+#include "vector/sparse.h"
 
 namespace nearlite::sqlite {
 namespace {
@@ -60,10 +61,12 @@ class Parser {
   Status parse_option(const Tokens& tokens);
   Status parse_column(const Tokens& tokens);
   Status parse_vector(const Tokens& tokens);
+  Status parse_sparse(const Tokens& tokens);
   Status parse_scalar(const Tokens& tokens, std::size_t at, ColumnKind kind);
   Status parse_metric(std::string_view owner, std::string_view value,
                       std::optional<Metric>& metric) const;
-  Status parse_dim(std::string_view owner, std::string_view value, std::uint32_t& dim) const;
+  Status parse_dim(std::string_view owner, std::string_view value, std::uint32_t& dim,
+                   std::uint32_t max = kDimMax) const;
   Status check_name(const std::string& name) const;
   Status check_counts() const;
   Status settle_metrics();
@@ -122,7 +125,7 @@ Status Parser::parse_option(const Tokens& tokens) {
 Status Parser::parse_column(const Tokens& tokens) {
   if (tokens[0].is_symbol('+')) return parse_scalar(tokens, 1, ColumnKind::kAuxiliary);
   if (tokens.size() >= 3 && tokens[1].kind == Kind::kWord && tokens[2].kind == Kind::kBracket) {
-    return parse_vector(tokens);
+    return tokens[1].is_word("sparse") ? parse_sparse(tokens) : parse_vector(tokens);
   }
   return parse_scalar(tokens, 0, ColumnKind::kMetadata);
 }
@@ -134,8 +137,9 @@ Status Parser::parse_vector(const Tokens& tokens) {
   if (type == "float32") type = "float";
   const std::optional<ElementType> element = find_element_type(type);
   if (!element) {
-    return invalid(owner(name), "a vector's type is float, float16, bfloat16, int8 or bit, got " +
-                                    shown(tokens[1].text));
+    return invalid(owner(name),
+                   "a vector's type is float, float16, bfloat16, int8, bit or sparse, got " +
+                       shown(tokens[1].text));
   }
   VectorColumn column{name, *element, 0, Metric::kCosine};
   NEARLITE_TRY(parse_dim(owner(name), tokens[2].text, column.dim));
@@ -156,6 +160,29 @@ Status Parser::parse_vector(const Tokens& tokens) {
       Column{ColumnKind::kVector, name, ValueType::kBlob, options_.vectors.size(), false});
   options_.vectors.push_back(std::move(column));
   metrics_.push_back(metric);
+  return check_counts();
+}
+
+Status Parser::parse_sparse(const Tokens& tokens) {
+  const std::string& name = tokens[0].text;
+  NEARLITE_TRY(check_name(name));
+  SparseColumn column{name};
+  NEARLITE_TRY(parse_dim(owner(name), tokens[2].text, column.dim, kSparseDimMax));
+  const bool has_metric = tokens.size() == 6 && tokens[4].is_symbol('=') &&
+                          equals_ignoring_case(tokens[3].text, "metric");
+  if (has_metric) {
+    std::optional<Metric> metric;
+    NEARLITE_TRY(parse_metric(owner(name), tokens[5].text, metric));
+    if (*metric != Metric::kIp) {
+      return invalid(owner(name),
+                     "sparse vectors have the metric ip only, got " + shown(tokens[5].text));
+    }
+  } else if (tokens.size() > 3) {
+    return invalid(owner(name), "unexpected " + shown(tokens[3].text) + " after the type");
+  }
+  options_.columns.push_back(
+      Column{ColumnKind::kSparse, name, ValueType::kBlob, options_.sparse.size(), false});
+  options_.sparse.push_back(std::move(column));
   return check_counts();
 }
 
@@ -204,16 +231,17 @@ Status Parser::parse_metric(std::string_view owner, std::string_view value,
   return invalid(owner, "metric must be cosine, l2, ip, l1 or hamming, got " + shown(value));
 }
 
-Status Parser::parse_dim(std::string_view owner, std::string_view value, std::uint32_t& dim) const {
+Status Parser::parse_dim(std::string_view owner, std::string_view value, std::uint32_t& dim,
+                         std::uint32_t max) const {
   const std::size_t begin = std::min(value.find_first_not_of(" \t\r\n"), value.size());
   const std::size_t end = value.find_last_not_of(" \t\r\n") + 1;
   const std::string_view digits = value.substr(begin, end < begin ? 0 : end - begin);
   const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), dim);
-  if (error == std::errc() && stop == digits.data() + digits.size() && dim >= 1 && dim <= kDimMax) {
+  if (error == std::errc() && stop == digits.data() + digits.size() && dim >= 1 && dim <= max) {
     return Status();
   }
-  return invalid(owner, "dimensions must be a whole number between 1 and " +
-                            std::to_string(kDimMax) + ", got " + shown(value));
+  return invalid(owner, "dimensions must be a whole number between 1 and " + std::to_string(max) +
+                            ", got " + shown(value));
 }
 
 Status Parser::check_name(const std::string& name) const {
@@ -241,6 +269,7 @@ Status Parser::check_counts() const {
   };
   constexpr std::array kLimits{
       Limit{ColumnKind::kVector, kVectorColumnsMax, "vector columns"},
+      Limit{ColumnKind::kSparse, kSparseColumnsMax, "sparse columns"},
       Limit{ColumnKind::kPartition, kPartitionColumnsMax, "partition keys"},
       Limit{ColumnKind::kMetadata, kMetadataColumnsMax, "metadata columns"},
       Limit{ColumnKind::kAuxiliary, kAuxiliaryColumnsMax, "auxiliary columns"}};
@@ -314,6 +343,10 @@ Result<TableOptions> Parser::finish() {
     NEARLITE_TRY(finish_content());
   } else if (stray != seen_.end()) {
     return invalid(table_, *stray + " is for external content; content='table' is missing");
+  } else if (options_.vectors.empty() && !options_.sparse.empty() && !dim_) {
+    return invalid(table_,
+                   "a table with a sparse column needs one of dense vectors, too, such as "
+                   "embedding float[384], which rows may leave NULL");
   } else if (options_.vectors.empty()) {
     const std::string name = "embedding";
     NEARLITE_TRY(check_name(name));

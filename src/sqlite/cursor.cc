@@ -26,7 +26,7 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   scan_use_.reset();
   row_use_.reset();
   scan_end_ = true;
-  searching_ = plan == kPlanSearch;
+  hits_ = nullptr;
   NEARLITE_TRY(table_->ready());
   NEARLITE_ASSIGN(const std::vector<PlanTerm> decoded, decode_plan(terms));
   if (decoded.size() != values.size())
@@ -36,10 +36,12 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
   SearchStream::Arguments arguments;
   sqlite3_value* query = nullptr;
   std::size_t vector_index = 0;
+  bool is_sparse = false;
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < decoded.size(); ++i) {
     const PlanTerm& term = decoded[i];
     switch (term.kind) {
+      case 's': is_sparse = true; [[fallthrough]];
       case 'v':
         query = values[i];
         vector_index = static_cast<std::size_t>(term.column);
@@ -65,12 +67,17 @@ Status Cursor::filter(int plan, const char* terms, std::span<sqlite3_value*> val
       default: NEARLITE_TRY(rows.add(term, values[i]));
     }
   }
-  if (!searching_) {
+  if (plan != kPlanSearch) {
     NEARLITE_ASSIGN(const std::int64_t now, read_now(*table_, arguments.now));
     rows.drop_expired(now);
     return open_scan(rows);
   }
   if (arguments.limit_hint >= 0) arguments.limit_hint += std::min<std::int64_t>(offset, INT32_MAX);
+  if (is_sparse) {
+    hits_ = &sparse_stream_;
+    return sparse_stream_.open(table_, vector_index, query, arguments, rows);
+  }
+  hits_ = &stream_;
   NEARLITE_TRY(rows.limit(vector_index, arguments));
   return stream_.open(table_, vector_index, query, std::move(arguments));
 }
@@ -101,15 +108,15 @@ Status Cursor::step_scan() {
 }
 
 Status Cursor::next() {
-  if (!searching_) return step_scan();
+  if (hits_ == nullptr) return step_scan();
   row_use_.reset();
-  return stream_.next();
+  return hits_->next();
 }
 
-bool Cursor::at_end() const noexcept { return searching_ ? stream_.at_end() : scan_end_; }
+bool Cursor::at_end() const noexcept { return hits_ != nullptr ? hits_->at_end() : scan_end_; }
 
 RowId Cursor::rowid() const noexcept {
-  return searching_ ? stream_.hit().rowid : scan_use_->column_int64(0);
+  return hits_ != nullptr ? hits_->rowid() : scan_use_->column_int64(0);
 }
 
 Status Cursor::load_row() {
@@ -122,12 +129,12 @@ Status Cursor::load_row() {
                                  table_->name() + "_rows"));
   }
   row_use_.reset(new StatementUse(row_.use()));
-  NEARLITE_ASSIGN(const bool found, row_use_->bind(1, stream_.hit().rowid).step());
+  NEARLITE_ASSIGN(const bool found, row_use_->bind(1, hits_->rowid()).step());
   if (!found) {
     row_use_.reset();
     if (table_->content() != nullptr) return {};  // deleted since the search: reads as NULL
     return corruption(table_->name() + "_rows",
-                      "row " + std::to_string(stream_.hit().rowid) + " is missing");
+                      "row " + std::to_string(hits_->rowid()) + " is missing");
   }
   return {};
 }
@@ -137,13 +144,13 @@ Status Cursor::column(sqlite3_context* context, int column) {
   const auto declared = static_cast<int>(table_->options().columns.size());
   if (column >= declared) {
     const auto hidden = static_cast<std::size_t>(column - declared);
-    if (searching_ && table_->hidden()[hidden] == HiddenColumn::kDistance) {
-      NEARLITE_ASSIGN(const double distance, stream_.distance());
+    if (hits_ != nullptr && table_->hidden()[hidden] == HiddenColumn::kDistance) {
+      NEARLITE_ASSIGN(const double distance, hits_->distance());
       sqlite3_result_double(context, distance);
     }
     return {};  // the other hidden columns read as NULL
   }
-  if (!searching_) return row_column(context, column, *scan_use_);
+  if (hits_ == nullptr) return row_column(context, column, *scan_use_);
   if (table_->options().columns[static_cast<std::size_t>(column)].kind == ColumnKind::kRowid) {
     sqlite3_result_int64(context, rowid());  // without reading the row
     return {};

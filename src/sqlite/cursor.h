@@ -5,6 +5,7 @@
 
 #include "sqlite/filter.h"
 #include "sqlite/search_stream.h"
+#include "sqlite/sparse_stream.h"
 
 namespace nearlite::sqlite {
 
@@ -43,8 +44,9 @@ class Cursor final : public RowSource {
   [[nodiscard]] std::string select_list() const;
 
   std::shared_ptr<Table> table_;
-  bool searching_ = false;
+  HitSource* hits_ = nullptr;  // of a search: one of the two below; null during a scan
   SearchStream stream_;
+  SparseStream sparse_stream_;
 
   // A scan: one statement that is stepped as SQLite asks.
   Statement scan_;

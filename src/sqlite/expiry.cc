@@ -4,6 +4,7 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/place.h"
 #include "sqlite/whole_number.h"
 
 namespace nearlite::sqlite {
@@ -69,9 +70,7 @@ std::int64_t unix_now() noexcept {
 Result<std::int64_t> read_now(const Table& table, sqlite3_value* value) {
   if (value == nullptr || sqlite3_value_type(value) == SQLITE_NULL) return unix_now();
   if (const auto now = whole_number(value)) return *now;
-  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  return invalid(table.name(), "now: expected whole seconds since 1970, got " +
-                                   shown(text == nullptr ? "" : text));
+  return refuse_argument(table.name(), "now: expected whole seconds since 1970", value);
 }
 
 Result<std::shared_ptr<const NodeSet>> expired_nodes(Table& table, std::size_t vector_index,
@@ -97,6 +96,25 @@ Result<bool> Table::is_taken(RowId rowid) {
   return false;
 }
 
+// Ascending.
+Result<std::vector<RowId>> Table::expired_rows(std::int64_t now) {
+  std::vector<RowId> rows;
+  if (options_.expires_at.empty()) return rows;
+  NEARLITE_ASSIGN(
+      Statement statement,
+      Statement::prepare(db_,
+                         "SELECT rowid FROM " + rows_name() + " WHERE " +
+                             quote_identifier(options_.expires_at) + " <= ?1 ORDER BY rowid",
+                         name_ + "_rows"));
+  StatementUse use = statement.use();
+  use.bind(1, now);
+  for (;;) {
+    NEARLITE_ASSIGN(const bool row, use.step());
+    if (!row) return rows;
+    rows.push_back(use.column_int64(0));
+  }
+}
+
 Result<std::uint64_t> Table::expired_count(std::int64_t now) {
   NEARLITE_ASSIGN(Statement statement,
                   Statement::prepare(db_,
@@ -110,23 +128,7 @@ Result<std::uint64_t> Table::expired_count(std::int64_t now) {
 
 Status Table::expire(std::int64_t now) {
   expire_count_ = 0;
-  if (options_.expires_at.empty()) return {};
-  std::vector<RowId> rows;
-  {
-    NEARLITE_ASSIGN(
-        Statement statement,
-        Statement::prepare(db_,
-                           "SELECT rowid FROM " + rows_name() + " WHERE " +
-                               quote_identifier(options_.expires_at) + " <= ?1 ORDER BY rowid",
-                           name_ + "_rows"));
-    StatementUse use = statement.use();
-    use.bind(1, now);
-    for (;;) {
-      NEARLITE_ASSIGN(const bool row, use.step());
-      if (!row) break;
-      rows.push_back(use.column_int64(0));
-    }
-  }
+  NEARLITE_ASSIGN(const std::vector<RowId> rows, expired_rows(now));
   for (const RowId rowid : rows) NEARLITE_TRY(erase(rowid));
   expire_count_ = rows.size();
   return {};

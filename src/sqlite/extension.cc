@@ -11,6 +11,7 @@
 #include "sqlite/connection.h"
 #include "sqlite/dialect_schema.h"
 #include "sqlite/functions_pgvector.h"
+#include "sqlite/functions_sparse.h"
 #include "sqlite/functions_vector.h"
 #include "sqlite/handles.h"
 #include "sqlite/vec_each.h"
@@ -77,6 +78,7 @@ Status register_all(Connection& connection) {
   NEARLITE_ASSIGN(const bool has_vec0, has_module(db, "vec0"));
   if (!has_vec0) NEARLITE_TRY(register_vec0_module(connection, nullptr));
   NEARLITE_TRY(register_vector_functions(db));
+  NEARLITE_TRY(register_sparse_functions(db));
   NEARLITE_TRY(register_vec_each(db));
   NEARLITE_TRY(register_index_functions(connection));
   NEARLITE_TRY(register_nearest_module(connection));

@@ -193,6 +193,20 @@ Status Filter::limit(std::size_t vector_index, SearchStream::Arguments& argument
   return {};
 }
 
+Result<Statement> Filter::prepare_one() const {
+  return Statement::prepare(table_.db(),
+                            "SELECT 1 FROM " + table_.source_name() + " WHERE " +
+                                table_.source_rowid() + " = ?" +
+                                std::to_string(values_.size() + 1) + text_,
+                            table_.name());
+}
+
+Result<bool> Filter::holds(Statement& one, RowId rowid) const {
+  StatementUse use = one.use();
+  bind(use);
+  return use.bind(static_cast<int>(values_.size()) + 1, rowid).step();
+}
+
 Result<std::vector<RowId>> Filter::row_ids() const {
   const std::string rowid = table_.source_rowid();
   const std::string sql =

@@ -50,8 +50,11 @@ class Filter {
   Status limit(std::size_t vector_index, SearchStream::Arguments& arguments);
   /// Nodes of a vector column whose rows satisfy the filter: what is remembered, or asked now.
   Result<std::shared_ptr<const NodeSet>> matching(std::size_t vector_index);
-  /// External content: rowids of rows that satisfy the filter, ascending.
+  /// Rowids of rows that satisfy the filter, ascending.
   Result<std::vector<RowId>> row_ids() const;
+  /// Whether one row does, by a statement prepared for that.
+  Result<Statement> prepare_one() const;
+  Result<bool> holds(Statement& one, RowId rowid) const;
 
  private:
   class NodePredicate;

@@ -153,6 +153,7 @@ Status LegacyReader::value(const LegacyRow& row, std::size_t column, LegacyValue
                             out, found));
       return found ? Status() : damaged("auxiliary", "no row " + std::to_string(row.rowid));
     }
+    case ColumnKind::kSparse: break;  // of which sqlite-vec has none
   }
   return {};
 }

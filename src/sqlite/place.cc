@@ -8,32 +8,33 @@ namespace nearlite::sqlite {
 
 namespace {
 
-Status refuse(const std::string& table, const char* what, sqlite3_value* value) {
-  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  return {Code::kInvalidArgument,
-          "nearlite: " + table + ": " + what + ", got " + shown(text == nullptr ? "" : text)};
-}
-
 bool is_given(sqlite3_value* value) {
   return value != nullptr && sqlite3_value_type(value) != SQLITE_NULL;
 }
 
 }  // namespace
 
+Status refuse_argument(const std::string& table, const char* what, sqlite3_value* value) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+  return {Code::kInvalidArgument,
+          "nearlite: " + table + ": " + what + ", got " + shown(text == nullptr ? "" : text)};
+}
+
 Result<std::optional<Place>> read_place(const std::string& table, sqlite3_value* after_distance,
                                         sqlite3_value* after_rowid) {
   if (!is_given(after_distance)) {
     if (is_given(after_rowid))
-      return refuse(table, "after_rowid: expected NULL without after_distance", after_rowid);
+      return refuse_argument(table, "after_rowid: expected NULL without after_distance",
+                             after_rowid);
     return std::optional<Place>();
   }
   const int type = sqlite3_value_numeric_type(after_distance);
   if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
-    return refuse(table, "after_distance: expected a number", after_distance);
+    return refuse_argument(table, "after_distance: expected a number", after_distance);
   Place place{sqlite3_value_double(after_distance), INT64_MAX};
   if (is_given(after_rowid)) {
     const auto rowid = whole_number(after_rowid);
-    if (!rowid) return refuse(table, "after_rowid: expected an integer", after_rowid);
+    if (!rowid) return refuse_argument(table, "after_rowid: expected an integer", after_rowid);
     place.rowid = *rowid;
   }
   return std::optional(place);

@@ -9,6 +9,9 @@
 
 namespace nearlite::sqlite {
 
+/// Says that an argument of a search is not as expected: "nearlite: t: <what>, got 'x'".
+Status refuse_argument(const std::string& table, const char* what, sqlite3_value* value);
+
 /// Behind after_distance, and at that distance behind after_rowid (NULL or null: behind all of
 /// them). nullopt: from the beginning. Errors name the table.
 Result<std::optional<Place>> read_place(const std::string& table, sqlite3_value* after_distance,

@@ -48,6 +48,12 @@ class Planner {
            options_.columns[static_cast<std::size_t>(column)].kind == ColumnKind::kVector;
   }
 
+  [[nodiscard]] bool is_searched(int column) const {
+    return is_vector(column) ||
+           (column >= 0 && column < hidden_ &&
+            options_.columns[static_cast<std::size_t>(column)].kind == ColumnKind::kSparse);
+  }
+
   [[nodiscard]] bool is_rowid(int column) const {
     return column < 0 ||
            (column < hidden_ &&
@@ -76,7 +82,7 @@ class Planner {
 
   Status find_query() {
     for (int i = 0; i < info_->nConstraint; ++i) {
-      if (at(i).op != SQLITE_INDEX_CONSTRAINT_MATCH || !is_vector(at(i).iColumn)) continue;
+      if (at(i).op != SQLITE_INDEX_CONSTRAINT_MATCH || !is_searched(at(i).iColumn)) continue;
       if (search_ && options_.front == Front::kVec0) {
         return {Code::kInvalidArgument, "only 1 MATCH operator is allowed in a single vec0 query"};
       }
@@ -86,7 +92,8 @@ class Planner {
       }
       search_ = true;
       const Column& column = options_.columns[static_cast<std::size_t>(at(i).iColumn)];
-      add(i, 'v', static_cast<int>(column.vector_index), true);
+      const char kind = column.kind == ColumnKind::kSparse ? 's' : 'v';
+      add(i, kind, static_cast<int>(column.vector_index), true);
     }
     return {};
   }
@@ -156,7 +163,8 @@ class Planner {
     std::string settings;
     for (const PlanTerm& term : terms_) {
       const std::string separator = filter.empty() ? "" : " and ";
-      const std::string column = term.column < 0 || term.kind == 'v'
+      const bool is_query = term.kind == 'v' || term.kind == 's';
+      const std::string column = term.column < 0 || is_query
                                      ? "rowid"
                                      : options_.columns[static_cast<std::size_t>(term.column)].name;
       switch (term.kind) {

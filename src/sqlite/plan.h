@@ -4,8 +4,8 @@
 //   plan ends at '#': what follows is for those who read EXPLAIN QUERY PLAN
 //   term := kind column ':' operator ':' collation
 //
-// kinds: v query vector of vector column `column`        k, e, x  hidden columns k, ef_search,
-// exact
+// kinds: v query vector of vector column `column`   s query of sparse column `column`
+//        k, e, x  hidden columns k, ef_search, exact
 //        l, o limit and offset (hints, SQLite applies them too)  u upper bound of distance (a hint)
 //        b lower bound of distance: k counts rows beyond it (SQLite applies it, too)
 //        w a condition as text (hidden column filter)

@@ -18,10 +18,12 @@ constexpr std::size_t kAllRows = INT32_MAX;
 constexpr std::uint32_t kOffsetSlack = 4;
 }  // namespace
 
-Status SearchStream::refuse(const char* what, sqlite3_value* value) const {
-  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  return {Code::kInvalidArgument, "nearlite: " + table_->name() + ": " + what + ", got " +
-                                      shown(text == nullptr ? "" : text)};
+Result<std::optional<std::size_t>> read_k(const std::string& table, sqlite3_value* value) {
+  if (value == nullptr || sqlite3_value_type(value) == SQLITE_NULL)
+    return std::optional<std::size_t>();
+  const auto k = whole_number(value);
+  if (!k || *k < 0) return refuse_argument(table, "k: expected an integer of 0 or more", value);
+  return std::optional(static_cast<std::size_t>(*k));
 }
 
 Status SearchStream::read_arguments(const Arguments& arguments) {
@@ -31,16 +33,16 @@ Status SearchStream::read_arguments(const Arguments& arguments) {
     has_k_ = true;
     request_.k = *arguments.count;
   }
-  if (arguments.k != nullptr && sqlite3_value_type(arguments.k) != SQLITE_NULL) {
+  NEARLITE_ASSIGN(const std::optional<std::size_t> k, read_k(table_->name(), arguments.k));
+  if (k) {
     has_k_ = true;
-    const auto k = whole_number(arguments.k);
-    if (!k || *k < 0) return refuse("k: expected an integer of 0 or more", arguments.k);
-    request_.k = static_cast<std::size_t>(*k);
+    request_.k = *k;
   }
   if (arguments.ef_search != nullptr && sqlite3_value_type(arguments.ef_search) != SQLITE_NULL) {
     const auto ef = whole_number(arguments.ef_search);
     if (!ef || *ef < 1 || *ef > kEfMax)
-      return refuse("ef_search: expected 1 to 100000", arguments.ef_search);
+      return refuse_argument(table_->name(), "ef_search: expected 1 to 100000",
+                             arguments.ef_search);
     request_.ef_search = static_cast<std::uint32_t>(*ef);
   }
   if (arguments.exact != nullptr) request_.exact = sqlite3_value_int(arguments.exact) != 0;

@@ -17,7 +17,28 @@
 
 namespace nearlite::sqlite {
 
-class SearchStream {
+/// What a search found, row by row in order of distance.
+class HitSource {
+ public:
+  HitSource() = default;
+  virtual ~HitSource() = default;
+  HitSource(const HitSource&) = default;
+  HitSource(HitSource&&) = default;
+  HitSource& operator=(const HitSource&) = default;
+  HitSource& operator=(HitSource&&) = default;
+
+  [[nodiscard]] virtual bool at_end() const noexcept = 0;
+  // REQUIRES, of the others: !at_end().
+  [[nodiscard]] virtual RowId rowid() const noexcept = 0;
+  virtual Result<double> distance() = 0;
+  virtual Status next() = 0;
+};
+
+/// The k of a search as it was given; nullopt for none, which NULL is, too. Errors:
+/// kInvalidArgument, naming the table.
+Result<std::optional<std::size_t>> read_k(const std::string& table, sqlite3_value* value);
+
+class SearchStream final : public HitSource {
  public:
   /// Checks the arguments (null where not given) and runs the first batch. k: >= 0; ef_search: 1 to
   /// kEfMax.
@@ -42,18 +63,18 @@ class SearchStream {
   Status open(std::shared_ptr<Table> table, std::size_t vector_index, sqlite3_value* query,
               Arguments arguments);
 
-  [[nodiscard]] bool at_end() const noexcept { return position_ >= batch_.size(); }
+  [[nodiscard]] bool at_end() const noexcept override { return position_ >= batch_.size(); }
   [[nodiscard]] const Hit& hit() const noexcept { return batch_[position_]; }
+  [[nodiscard]] RowId rowid() const noexcept override { return hit().rowid; }
   /// The distance of hit(). Reads the rows of the batch when first asked: a query that does not
   /// look at distances does without.
-  Result<double> distance();
-  Status next();
+  Result<double> distance() override;
+  Status next() override;
 
  private:
   Status fill();
   Result<std::size_t> plan_batch();
   Status read_arguments(const Arguments& arguments);
-  [[nodiscard]] Status refuse(const char* what, sqlite3_value* value) const;
   std::size_t plan_page();
 
   std::shared_ptr<Table> table_;

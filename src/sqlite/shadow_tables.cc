@@ -28,6 +28,10 @@ constexpr std::array kColumnTables{
                 "(seq INTEGER PRIMARY KEY, commit_id INTEGER, max_node_id INTEGER, "
                 "live_count INTEGER, dead_count INTEGER, entry_point INTEGER, state BLOB)"}};
 constexpr ShadowTable kConfigTable{"config", "(key TEXT PRIMARY KEY, value) WITHOUT ROWID"};
+constexpr std::array kSparseTables{
+    ShadowTable{"sparse",
+                "(term INTEGER, first INTEGER, data BLOB, PRIMARY KEY(term, first)) WITHOUT ROWID"},
+    ShadowTable{"unmerged", "(rowid INTEGER PRIMARY KEY, merged BLOB)"}};
 constexpr std::string_view kRows = "rows";
 
 // One of two; kColumnTables are those that every vector column has.
@@ -101,6 +105,27 @@ Status rename_shadow_tables(sqlite3* db, std::string_view schema, std::string_vi
   return Status();
 }
 
+Status create_sparse_tables(sqlite3* db, std::string_view schema, std::string_view table,
+                            std::string_view suffix) {
+  for (const ShadowTable& shadow : kSparseTables)
+    NEARLITE_TRY(create(db, schema, table, suffix, shadow));
+  return Status();
+}
+
+Status drop_sparse_tables(sqlite3* db, std::string_view schema, std::string_view table,
+                          std::string_view suffix) {
+  for (const ShadowTable& shadow : kSparseTables)
+    NEARLITE_TRY(drop(db, schema, table, suffix, shadow));
+  return Status();
+}
+
+Status rename_sparse_tables(sqlite3* db, std::string_view schema, std::string_view table,
+                            std::string_view suffix, std::string_view new_table) {
+  for (const ShadowTable& shadow : kSparseTables)
+    NEARLITE_TRY(rename(db, schema, table, suffix, new_table, shadow));
+  return Status();
+}
+
 Status create_config_table(sqlite3* db, std::string_view schema, std::string_view table) {
   return create(db, schema, table, {}, kConfigTable);
 }
@@ -122,10 +147,12 @@ bool is_shadow_kind(std::string_view name) noexcept {
   const std::string_view kind = name.substr(0, digits);
   const bool is_blocks = equals_ignoring_case(kind, blocks_kind(Blocks::kVectors)) ||
                          equals_ignoring_case(kind, blocks_kind(Blocks::kCodes));
-  const bool is_ours = is_blocks || std::any_of(kColumnTables.begin(), kColumnTables.end(),
-                                                [&](const ShadowTable& shadow) {
-                                                  return equals_ignoring_case(kind, shadow.kind);
-                                                });
+  const auto is_kind = [&](const ShadowTable& shadow) {
+    return equals_ignoring_case(kind, shadow.kind);
+  };
+  const bool is_ours = is_blocks ||
+                       std::any_of(kColumnTables.begin(), kColumnTables.end(), is_kind) ||
+                       std::any_of(kSparseTables.begin(), kSparseTables.end(), is_kind);
   if (!is_ours || digits == name.size()) return is_ours;
   // Suffixes are 2 to kVectorColumnsMax, without leading zero.
   std::size_t number = 0;

@@ -39,6 +39,14 @@ Status rename_shadow_tables(sqlite3* db, std::string_view schema, std::string_vi
                             std::string_view suffix, std::string_view new_table,
                             Blocks blocks = Blocks::kVectors);
 
+/// The same for the tables of one sparse column, whose suffix counts sparse columns.
+Status create_sparse_tables(sqlite3* db, std::string_view schema, std::string_view table,
+                           std::string_view suffix);
+Status drop_sparse_tables(sqlite3* db, std::string_view schema, std::string_view table,
+                         std::string_view suffix);
+Status rename_sparse_tables(sqlite3* db, std::string_view schema, std::string_view table,
+                           std::string_view suffix, std::string_view new_table);
+
 /// The same for <table>_config.
 Status create_config_table(sqlite3* db, std::string_view schema, std::string_view table);
 Status drop_config_table(sqlite3* db, std::string_view schema, std::string_view table);

@@ -21,6 +21,7 @@ namespace {
 constexpr std::string_view kFormatKey = "format_version";
 constexpr std::string_view kUuidKey = "uuid";
 constexpr std::string_view kLayoutKey = "vectors_per_block";  // + column suffix
+constexpr std::string_view kSparseKey = "sparse_block_bytes";
 constexpr std::string_view kSettingPrefix = "setting.";
 
 std::string hex(const Hash128& hash) {
@@ -191,6 +192,9 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
         static_cast<std::uint32_t>(page_size)));
   }
   NEARLITE_TRY(table->make_indexes(layouts));
+  table->make_sparse(sparse_block_bytes(static_cast<std::uint32_t>(page_size)));
+  for (std::size_t i = 0; i < options.sparse.size(); ++i)
+    NEARLITE_TRY(create_sparse_tables(db, schema, name, column_suffix(i)));
   for (const auto& index : table->indexes_) {
     const std::string& side_file = index->side_file().path;
     if (!side_file.empty()) NEARLITE_TRY(check_side_file(side_file));
@@ -198,6 +202,10 @@ Result<std::shared_ptr<Table>> Table::create(Connection& connection, const std::
   Store& config = table->indexes_.front()->store();
   NEARLITE_TRY(config.put_config(kFormatKey, bytes_of(std::to_string(kFormatVersion))));
   NEARLITE_TRY(config.put_config(kUuidKey, bytes_of(table->uuid_)));
+  if (!options.sparse.empty()) {
+    const std::uint32_t bytes = sparse_block_bytes(static_cast<std::uint32_t>(page_size));
+    NEARLITE_TRY(config.put_config(kSparseKey, bytes_of(std::to_string(bytes))));
+  }
   for (std::size_t i = 0; i < layouts.size(); ++i) {
     NEARLITE_TRY(config.put_config(std::string(kLayoutKey) + column_suffix(i),
                                    bytes_of(std::to_string(layouts[i].capacity))));
@@ -350,6 +358,13 @@ Status Table::load_config() {
                        static_cast<std::uint32_t>(capacity)});
   }
   NEARLITE_TRY(make_indexes(layouts));
+  if (!options_.sparse.empty()) {
+    NEARLITE_ASSIGN(const std::string text, config_text(config, kSparseKey));
+    const auto bytes = static_cast<std::uint32_t>(std::max(std::atoi(text.c_str()), 0));
+    if (bytes < kSparseBlockBytesMin || bytes > kSparseBlockBytesMax)
+      return corruption(name_ + "_config", "bytes of a sparse block: " + shown(text));
+    make_sparse(bytes);
+  }
   return load_settings();
 }
 
@@ -400,6 +415,7 @@ void Table::drop_statements() noexcept {
   for (Statement* statement :
        {&exists_, &nodes_, &insert_, &update_, &delete_, &patterns_, &key_, &expired_})
     statement->close();
+  for (auto& index : sparse_) index->drop_statements();
   for (SqliteStore* store : stores_) store->drop_statements();
   if (content_ != nullptr) content_->drop_statements();
 }
@@ -417,6 +433,7 @@ void Table::set_name(const std::string& name) {
     stores_[i]->set_table(name);
     indexes_[i]->options().label = name + "." + options_.vectors[i].name;
   }
+  for (auto& index : sparse_) index->set_table(name);
   if (content_ != nullptr) content_->set_index(name);
 }
 
@@ -426,6 +443,8 @@ Status Table::rename(const std::string& new_name) {
   for (std::size_t i = 0; i < stores_.size(); ++i) {
     NEARLITE_TRY(rename_shadow_tables(db_, schema_, name_, column_suffix(i), new_name, blocks()));
   }
+  for (std::size_t i = 0; i < sparse_.size(); ++i)
+    NEARLITE_TRY(rename_sparse_tables(db_, schema_, name_, column_suffix(i), new_name));
   if (options_.front == Front::kVec0)
     NEARLITE_TRY(rename_emptied(db_, schema_, name_, new_name, indexes_.front()->store()));
   NEARLITE_TRY(rename_config_table(db_, schema_, name_, new_name));
@@ -441,6 +460,7 @@ Status Table::rename(const std::string& new_name) {
 void Table::retire() noexcept {
   is_retired_ = true;
   for (auto& index : indexes_) index->rollback();
+  end_sparse();
 }
 
 Status Table::destroy() {
@@ -456,6 +476,8 @@ Status Table::destroy() {
     for (std::size_t i = 0; i < options_.vectors.size(); ++i) {
       NEARLITE_TRY(drop_shadow_tables(db_, schema_, name_, column_suffix(i), blocks()));
     }
+    for (std::size_t i = 0; i < options_.sparse.size(); ++i)
+      NEARLITE_TRY(drop_sparse_tables(db_, schema_, name_, column_suffix(i)));
     if (options_.front == Front::kVec0 && broken_.ok())
       NEARLITE_TRY(drop_emptied(db_, schema_, name_, indexes_.front()->store()));
     NEARLITE_TRY(drop_config_table(db_, schema_, name_));

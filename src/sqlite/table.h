@@ -22,6 +22,7 @@
 #include "sqlite/content_table.h"
 #include "sqlite/handles.h"
 #include "sqlite/measure.h"
+#include "sqlite/sparse_index.h"
 #include "sqlite/sqlite_store.h"
 #include "sqlite/table_options.h"
 
@@ -68,6 +69,9 @@ class Table : public std::enable_shared_from_this<Table> {
   [[nodiscard]] sqlite3* db() const noexcept { return db_; }
   [[nodiscard]] std::size_t index_count() const noexcept { return indexes_.size(); }
   [[nodiscard]] Index& index(std::size_t vector_index) noexcept { return *indexes_[vector_index]; }
+  [[nodiscard]] SparseIndex& sparse(std::size_t sparse_index) noexcept {
+    return *sparse_[sparse_index];
+  }
   /// The vector column called `name`; the first when empty.
   Result<std::size_t> find_vector(std::string_view name) const;
 
@@ -102,6 +106,11 @@ class Table : public std::enable_shared_from_this<Table> {
                       std::vector<float>& out) const;
   /// The vector of a node as a blob of the declared type.
   Status result_vector(std::size_t vector_index, NodeId id, sqlite3_context* context);
+
+  /// The sparse vector in `value`: text or blob.
+  Status parse_sparse(std::size_t sparse_index, sqlite3_value* value, SparseVector& out) const;
+  /// Rows that are past their time at `now`, ascending.
+  Result<std::vector<RowId>> expired_rows(std::int64_t now);
 
   /// Every (node, row) of a vector column, ascending by node; from <t>_rows alone.
   Result<std::vector<std::pair<NodeId, RowId>>> live_rows(std::size_t vector_index);
@@ -169,14 +178,22 @@ class Table : public std::enable_shared_from_this<Table> {
   [[nodiscard]] IndexOptions index_options(std::size_t vector_index) const;
   [[nodiscard]] Blocks blocks() const noexcept;
   Status make_indexes(std::span<const VectorLayout> layouts);
+  // Sparse columns (table_sparse.cc)
+  struct NewRow;
+  void make_sparse(std::uint32_t block_bytes);
+  static bool is_sparse_given(const NewRow& row, std::size_t sparse_index);
+  Status note_sparse_change(RowId rowid, const NewRow* row);
+  Status note_new_sparse(RowId rowid, const NewRow& row);
+  Status merge_sparse(bool is_commit);
+  void end_sparse() noexcept;
+
   void set_name(const std::string& name);
   void drop_statements() noexcept;
   Status find_current_name();
   Result<bool> has_shadow_tables(const std::string& name);
   Status prepare(Statement& statement, const std::string& sql);
 
-  // One row of <t>_rows to write.
-  struct NewRow;
+  // One row of <t>_rows to write: NewRow.
   Status check_values(std::span<sqlite3_value* const> values, VectorUse use, NewRow& row) const;
   Result<std::optional<RowId>> find_key(std::span<sqlite3_value* const> values);
   Result<bool> row_exists(RowId rowid);
@@ -221,7 +238,8 @@ class Table : public std::enable_shared_from_this<Table> {
   Status broken_;                                         // why only DROP is possible
   int attach_count_ = 0;
   std::vector<std::unique_ptr<Index>> indexes_;
-  std::vector<SqliteStore*> stores_;     // owned by indexes_
+  std::vector<SqliteStore*> stores_;  // owned by indexes_
+  std::vector<std::unique_ptr<SparseIndex>> sparse_;
   ContentTable* content_ = nullptr;      // owned by the index
   ContentNames content_names_;           // as of CREATE
   std::optional<ContentNames> renamed_;  // for which a rename makes triggers again

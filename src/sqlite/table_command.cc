@@ -32,6 +32,8 @@ Result<std::vector<std::string>> Table::check(std::size_t limit) {
     NEARLITE_ASSIGN(auto lines, indexes_[i]->check(*live, limit - problems.size()));
     for (std::string& line : lines) problems.push_back(options_.vectors[i].name + ": " + line);
   }
+  for (std::size_t i = 0; i < sparse_.size() && problems.size() < limit; ++i)
+    NEARLITE_TRY(sparse_[i]->check(problems));
   return problems;
 }
 
@@ -69,6 +71,10 @@ Status Table::command(std::string_view name, sqlite3_value* argument) {
       if (name == "rebuild") break;
       NEARLITE_TRY(name == "compact" ? index->compact() : index->optimize());
     }
+    for (auto& index : sparse_) {
+      if (name == "rebuild") break;
+      NEARLITE_TRY(name == "compact" ? index->rebuild() : index->merge());
+    }
     return options_.target_recall_ppm == 0 ? Status() : measure();
   }
   return error(Code::kInvalidArgument,
@@ -95,6 +101,7 @@ Status Table::rebuild() {
     NEARLITE_ASSIGN(const auto live, live_rows(i));
     NEARLITE_TRY(indexes_[i]->rebuild(live));
   }
+  for (auto& index : sparse_) NEARLITE_TRY(index->rebuild());
   return {};
 }
 
@@ -219,6 +226,8 @@ Result<std::string> Table::stats_json() {
                       {"scans", stats.filters.scan_count}};
     all["indexes"].push_back(std::move(one));
   }
+  for (const SparseColumn& column : options_.sparse)
+    all["sparse"].push_back({{"column", column.name}, {"dim", column.dim}, {"metric", "ip"}});
   return all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -14,6 +14,7 @@
 namespace nearlite::sqlite {
 
 inline constexpr std::size_t kVectorColumnsMax = 16;
+inline constexpr std::size_t kSparseColumnsMax = 16;
 inline constexpr std::size_t kPartitionColumnsMax = 4;
 inline constexpr std::size_t kMetadataColumnsMax = 16;
 inline constexpr std::size_t kAuxiliaryColumnsMax = 16;
@@ -40,8 +41,17 @@ struct VectorColumn {
   bool operator==(const VectorColumn&) const = default;
 };
 
+/// One sparse column (vector/sparse.h), which has an index of its own.
+struct SparseColumn {
+  std::string name;
+  std::uint32_t dim = 0;
+
+  bool operator==(const SparseColumn&) const = default;
+};
+
 enum class ColumnKind : std::uint8_t {
   kVector,
+  kSparse,
   kPartition,  ///< text or integer
   kMetadata,   ///< text, integer, real or boolean; filterable
   kAuxiliary,  ///< any type; stored, not filterable
@@ -59,7 +69,7 @@ struct Column {
   ColumnKind kind = ColumnKind::kMetadata;
   std::string name;
   ValueType type = ValueType::kText;  ///< not for kVector
-  std::size_t vector_index = 0;       ///< kVector: place in TableOptions::vectors
+  std::size_t vector_index = 0;       ///< place in TableOptions::vectors, kSparse: ::sparse
   bool is_indexed = false;            ///< has an ordinary index; partition keys always
   bool is_required = false;           ///< NULL is refused
   std::string stored_as = {};         ///< its name in <t>_rows; empty: `name`
@@ -117,7 +127,8 @@ enum class HiddenColumn : std::uint8_t {
 struct TableOptions {
   Front front = Front::kHnsw;
   std::vector<VectorColumn> vectors;  ///< never empty after parse_arguments()
-  std::vector<Column> columns;        ///< all columns, vectors included
+  std::vector<SparseColumn> sparse;
+  std::vector<Column> columns;  ///< all columns, vectors included
 
   std::optional<ContentOptions> content;
 

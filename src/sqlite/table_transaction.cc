@@ -8,6 +8,7 @@ namespace nearlite::sqlite {
 
 Status Table::sync() {
   bool writing = false;
+  for (auto& index : sparse_) writing = writing || index->is_writing();
   for (auto& index : indexes_) writing = writing || index->is_writing();
   const bool has_log = options_.content && options_.content->sync == ContentSync::kLog;
   if (is_retired_ || (!writing && !is_new_ && !was_dropped_ && !has_log)) return {};
@@ -21,6 +22,7 @@ Status Table::sync() {
     return {};
   }
   Status status = apply_log();
+  if (status.ok()) status = merge_sparse(true);
   if (status.ok()) status = measure_when_due();
   for (auto& index : indexes_) {
     if (!status.ok()) break;
@@ -32,6 +34,7 @@ Status Table::sync() {
 
 void Table::commit() noexcept {
   for (auto& index : indexes_) is_gone_ ? index->rollback() : index->commit();
+  end_sparse();
   if (is_gone_) connection_.remove(*this);  // the caller holds it
   is_retired_ = is_retired_ || is_gone_;
   is_gone_ = was_dropped_ = false;
@@ -45,6 +48,7 @@ void Table::commit() noexcept {
 // its old name again: neither may be found by name.
 void Table::rollback() noexcept {
   for (auto& index : indexes_) index->rollback();
+  end_sparse();
   if (content_ != nullptr) content_->forget();
   settings_in_doubt_ = settings_in_doubt_ || settings_changed_;
   settings_changed_ = false;

@@ -22,8 +22,24 @@ struct Table::NewRow {
     NodeId id = kNodeNone;  // handed out for the new vector
   };
   std::vector<Vector> vectors;
+  struct Sparse {
+    bool is_set = false;
+    std::vector<std::byte> blob;  // as stored; empty for NULL
+  };
+  std::vector<Sparse> sparse;
   std::span<sqlite3_value* const> values;
   std::uint64_t label_hash = 0;  // of the other columns that are given
+
+  // Binds what is stored of the value given for a column.
+  void bind(StatementUse& use, int mark, const Column& column, sqlite3_value* value) const {
+    const bool is_sparse =
+        column.kind == ColumnKind::kSparse && !sparse[column.vector_index].blob.empty();
+    if (is_sparse) {
+      use.bind_blob(mark, sparse[column.vector_index].blob);
+    } else {
+      use.bind_value(mark, value);
+    }
+  }
 };
 
 namespace {
@@ -82,6 +98,7 @@ Status Table::check_values(std::span<sqlite3_value* const> values, VectorUse use
                            NewRow& row) const {
   row.values = values;
   row.vectors.resize(options_.vectors.size());
+  row.sparse.resize(options_.sparse.size());
   row.label_hash = hash_labels(options_.columns, values);
   for (std::size_t i = 0; i < options_.columns.size(); ++i) {
     const Column& column = options_.columns[i];
@@ -92,12 +109,32 @@ Status Table::check_values(std::span<sqlite3_value* const> values, VectorUse use
       vector.is_null = sqlite3_value_type(values[i]) == SQLITE_NULL;
       if (!vector.is_null)
         NEARLITE_TRY(parse_vector(column.vector_index, use, values[i], vector.values));
+    } else if (column.kind == ColumnKind::kSparse) {
+      NewRow::Sparse& sparse = row.sparse[column.vector_index];
+      sparse.is_set = true;
+      if (sqlite3_value_type(values[i]) == SQLITE_NULL) continue;
+      SparseVector vector;
+      NEARLITE_TRY(parse_sparse(column.vector_index, values[i], vector));
+      sparse.blob = sparse_blob(vector);
     } else if (column.is_stored() && column.kind != ColumnKind::kAuxiliary &&
                !fits(column.type, values[i])) {
       return error(Code::kInvalidArgument, column.name + ": expected " +
                                                std::string(name_of(column.type)) + ", got " +
                                                name_of_type(sqlite3_value_type(values[i])));
     }
+  }
+  return {};
+}
+
+bool Table::is_sparse_given(const NewRow& row, std::size_t sparse_index) {
+  return row.sparse[sparse_index].is_set;
+}
+
+// Of a row that has just got its rowid; what an UPDATE leaves alone may be a value, too.
+Status Table::note_new_sparse(RowId rowid, const NewRow& row) {
+  for (std::size_t i = 0; i < sparse_.size(); ++i) {
+    const bool is_null = row.sparse[i].is_set && row.sparse[i].blob.empty();
+    if (!is_null) NEARLITE_TRY(sparse_[i]->note_new(rowid));
   }
   return {};
 }
@@ -173,6 +210,7 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
   NEARLITE_TRY(ready());
   NewRow row;
   NEARLITE_TRY(check_values(values, VectorUse::kInsert, row));
+  NEARLITE_TRY(merge_sparse(false));
   const bool has_rowid = rowid != nullptr && sqlite3_value_type(rowid) != SQLITE_NULL;
   if (has_rowid) {
     const auto number = whole_number(rowid);
@@ -216,12 +254,13 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
       if (vector.id != kNodeNone) use.bind(mark, std::int64_t{vector.id});
     }
     for (std::size_t i = 0; i < options_.columns.size(); ++i) {
-      if (options_.columns[i].is_stored()) use.bind_value(++mark, values[i]);
+      if (options_.columns[i].is_stored()) row.bind(use, ++mark, options_.columns[i], values[i]);
     }
     NEARLITE_TRY(use.run());
     if (!has_rowid) rowid_out = sqlite3_last_insert_rowid(db_);
   }
-  const Status status = write_vectors(row, rowid_out);
+  Status status = note_new_sparse(rowid_out, row);
+  if (status.ok()) status = write_vectors(row, rowid_out);
   if (status.ok()) return Written::kDone;
   bool writing = false;
   for (auto& index : indexes_) writing = writing || index->is_writing();
@@ -239,6 +278,7 @@ Status Table::erase(RowId rowid) {
   const KeepLastRowid keep(db_);
   NEARLITE_ASSIGN(const std::vector<NodeId> ids, node_ids(rowid));
   if (ids.empty()) return {};
+  NEARLITE_TRY(note_sparse_change(rowid, nullptr));
   NEARLITE_TRY(prepare(delete_, "DELETE FROM " + rows_name() + " WHERE rowid = ?1"));
   NEARLITE_TRY(delete_.use().bind(1, rowid).run());
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -290,7 +330,7 @@ Status Table::update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeI
   mark = first_value;
   for (std::size_t i = 0; i < options_.columns.size(); ++i) {
     if (options_.columns[i].is_stored() && sqlite3_value_nochange(row.values[i]) == 0)
-      use.bind_value(mark++, row.values[i]);
+      row.bind(use, mark++, options_.columns[i], row.values[i]);
   }
   return use.run();
 }
@@ -303,6 +343,7 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
   NEARLITE_TRY(ready());
   NewRow row;
   NEARLITE_TRY(check_values(values, VectorUse::kUpdate, row));
+  NEARLITE_TRY(merge_sparse(false));
   NEARLITE_ASSIGN(const std::vector<NodeId> old_ids, node_ids(old_rowid));
   if (old_ids.empty())
     return error(Code::kInternal, "row " + std::to_string(old_rowid) + " is gone");
@@ -329,8 +370,10 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
     if (new_ids[i] != kNodeNone && new_ids[i] == old_ids[i])
       NEARLITE_TRY(indexes_[i]->relabel(new_ids[i], row.label_hash));
   }
+  NEARLITE_TRY(note_sparse_change(old_rowid, new_rowid == old_rowid ? &row : nullptr));
   NEARLITE_TRY(update_row(old_rowid, new_rowid, new_ids, row));
-  Status status = write_vectors(row, new_rowid);
+  Status status = new_rowid == old_rowid ? Status() : note_new_sparse(new_rowid, row);
+  if (status.ok()) status = write_vectors(row, new_rowid);
   for (std::size_t i = 0; i < row.vectors.size() && status.ok(); ++i) {
     if (row.vectors[i].is_set && old_ids[i] != kNodeNone) status = indexes_[i]->erase(old_ids[i]);
   }

@@ -76,7 +76,8 @@ Status check_value(const Table& table, const Column& column, bool is_insert, sql
       return read_vec0_column(table.options().vectors[column.vector_index],
                               is_insert ? VectorUse::kInsert : VectorUse::kUpdate, value, ignored);
     }
-    case ColumnKind::kAuxiliary: return {};
+    case ColumnKind::kAuxiliary:
+    case ColumnKind::kSparse: return {};  // of which vec0 has none
   }
   return {};
 }

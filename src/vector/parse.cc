@@ -8,6 +8,7 @@
 
 #include "base/try.h"
 #include "vector/element.h"
+#include "vector/text_reader.h"
 
 namespace nearlite {
 namespace {
@@ -15,139 +16,51 @@ namespace {
 // The longest shortest form of a float: "-1.17549435e-38".
 constexpr std::size_t kNumberCharsMax = 24;
 
-// A message quotes at most this much of the input.
-constexpr std::size_t kQuotedCharsMax = 20;
-
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
 Status wrong_dim(std::size_t expected, const std::string& got) {
   return Status(Code::kInvalidArgument,
                 "expected " + std::to_string(expected) +
                     (expected == 1 ? " dimension, got " : " dimensions, got ") + got);
 }
 
-class TextParser {
- public:
-  TextParser(std::string_view text, NumberStyle style) noexcept : text_(text), style_(style) {}
-
-  Status parse(std::size_t dim_expected, std::vector<float>& out) {
-    out.clear();
-    if (dim_expected != 0) out.reserve(dim_expected);
-    skip_blanks();
-    if (!take('[')) return unexpected("a JSON array of numbers, such as [1, 2.5, -3e-4]");
-    skip_blanks();
-    if (take(']')) return finish(dim_expected, 0);
-    std::size_t count = 0;
-    for (;;) {
-      float value = 0.0f;
-      skip_blanks();
-      NEARLITE_TRY(parse_number(value));
-      ++count;
-      // Beyond the limit the rest is not even read: a text may be as long as SQLite allows.
-      if (count > kDimMax) return finish(dim_expected, count);
-      if (dim_expected == 0 || count <= dim_expected) out.push_back(value);
-      skip_blanks();
-      if (take(']')) return finish(dim_expected, count);
-      if (!take(',')) return unexpected("',' or ']'");
-    }
+Status finish_array(TextReader& reader, std::size_t dim_expected, std::size_t count) {
+  if (count > kDimMax) {
+    const std::string limit = std::to_string(kDimMax);
+    if (dim_expected != 0) return wrong_dim(dim_expected, "more than " + limit);
+    return Status(Code::kInvalidArgument, "more than " + limit + " dimensions");
   }
-
- private:
-  Status finish(std::size_t dim_expected, std::size_t count) {
-    if (count > kDimMax) {
-      const std::string limit = std::to_string(kDimMax);
-      if (dim_expected != 0) return wrong_dim(dim_expected, "more than " + limit);
-      return Status(Code::kInvalidArgument, "more than " + limit + " dimensions");
-    }
-    skip_blanks();
-    if (at_ != text_.size()) return unexpected("nothing after the array");
-    if (dim_expected != 0 && count != dim_expected)
-      return wrong_dim(dim_expected, std::to_string(count));
-    if (count == 0) return Status(Code::kInvalidArgument, "the vector is empty");
-    return {};
-  }
-
-  Status parse_number(float& value) {
-    const bool is_c = style_ == NumberStyle::kC;
-    if (is_c && peek() == '+' && at_ + 1 < text_.size() && text_[at_ + 1] != '-') ++at_;
-    const std::size_t start = at_;
-    std::size_t digits = start + (peek() == '-' ? 1 : 0);
-    if (is_c && digits < text_.size() && text_[digits] == '.') ++digits;
-    // from_chars also takes "inf", "nan" and ".5", which are no JSON.
-    if (digits >= text_.size() || !is_digit(text_[digits])) return unexpected("a number");
-    const char* const first = text_.data() + start;
-    const char* const last = text_.data() + text_.size();
-    const auto [end, error] = std::from_chars(first, last, value);
-    at_ = static_cast<std::size_t>(end - text_.data());
-    if (error == std::errc()) return {};
-    const std::string_view number = text_.substr(start, at_ - start);
-    if (error != std::errc::result_out_of_range || !is_tiny(number)) {
-      at_ = start;
-      return Status(Code::kInvalidArgument, quote() + " at character " + std::to_string(start + 1) +
-                                                " is out of the range of float32");
-    }
-    value = number.front() == '-' ? -0.0f : 0.0f;
-    return {};
-  }
-
-  // Of a number that no float32 holds: is it too small (then it rounds to zero) rather than too
-  // large?
-  static bool is_tiny(std::string_view number) noexcept {
-    double value = 0.0;
-    const auto result = std::from_chars(number.data(), number.data() + number.size(), value);
-    if (result.ec == std::errc()) return std::abs(value) < 1.0;
-    // Beyond double as well: its exponent decides, or, without one, whether it starts with "0.".
-    const std::size_t exponent = number.find_first_of("eE");
-    if (exponent != std::string_view::npos) return number.substr(exponent + 1).starts_with('-');
-    const std::size_t first = number.starts_with('-') ? 1 : 0;
-    return number.substr(first).starts_with("0.") || number.substr(first).starts_with('.');
-  }
-
-  Status unexpected(const char* expected) const {
-    if (at_ >= text_.size()) {
-      return Status(Code::kInvalidArgument,
-                    std::string("expected ") + expected + ", got the end of the text");
-    }
-    return Status(Code::kInvalidArgument, std::string("expected ") + expected + ", got " + quote() +
-                                              " at character " + std::to_string(at_ + 1));
-  }
-
-  /// The word at the current position, for a message.
-  std::string quote() const {
-    std::size_t end = at_;
-    while (end < text_.size() && end - at_ < kQuotedCharsMax && !is_blank(text_[end]) &&
-           text_[end] != ',' && text_[end] != ']') {
-      ++end;
-    }
-    if (end == at_) ++end;
-    std::string word(text_.substr(at_, end - at_));
-    for (char& c : word) {
-      if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E) c = '?';
-    }
-    return "'" + word + "'";
-  }
-
-  void skip_blanks() noexcept {
-    while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
-  }
-  [[nodiscard]] char peek() const noexcept { return at_ < text_.size() ? text_[at_] : '\0'; }
-  bool take(char c) noexcept {
-    if (at_ >= text_.size() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-
-  std::string_view text_;
-  NumberStyle style_;
-  std::size_t at_ = 0;
-};
+  reader.skip_blanks();
+  if (!reader.at_end()) return reader.unexpected("nothing after the array");
+  if (dim_expected != 0 && count != dim_expected)
+    return wrong_dim(dim_expected, std::to_string(count));
+  if (count == 0) return Status(Code::kInvalidArgument, "the vector is empty");
+  return {};
+}
 
 }  // namespace
 
 Status parse_vector_text(std::string_view text, std::size_t dim_expected, std::vector<float>& out,
                          NumberStyle style) {
-  return TextParser(text, style).parse(dim_expected, out);
+  TextReader reader(text, style);
+  out.clear();
+  if (dim_expected != 0) out.reserve(dim_expected);
+  reader.skip_blanks();
+  if (!reader.take('['))
+    return reader.unexpected("a JSON array of numbers, such as [1, 2.5, -3e-4]");
+  reader.skip_blanks();
+  if (reader.take(']')) return finish_array(reader, dim_expected, 0);
+  std::size_t count = 0;
+  for (;;) {
+    float value = 0.0f;
+    reader.skip_blanks();
+    NEARLITE_TRY(reader.read_number(value));
+    ++count;
+    // Beyond the limit the rest is not even read: a text may be as long as SQLite allows.
+    if (count > kDimMax) return finish_array(reader, dim_expected, count);
+    if (dim_expected == 0 || count <= dim_expected) out.push_back(value);
+    reader.skip_blanks();
+    if (reader.take(']')) return finish_array(reader, dim_expected, count);
+    if (!reader.take(',')) return reader.unexpected("',' or ']'");
+  }
 }
 
 bool is_bit_text(std::string_view text) noexcept {
