@@ -73,6 +73,8 @@ class SparseIndex {
   /// Rows that are noted, ascending, with the vector they have now; none: NULL or deleted.
   using VisitRow = std::function<Status(RowId rowid, const std::optional<SparseVector>& vector)>;
   Status read_unmerged(const VisitRow& visit);
+  /// A hash of the values that rows have.
+  Result<std::uint64_t> digest();
   /// Problems of the index, for an integrity check.
   Status check(std::vector<std::string>& problems);
 

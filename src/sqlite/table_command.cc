@@ -238,6 +238,10 @@ Result<std::uint64_t> Table::digest() {
     NEARLITE_ASSIGN(const std::uint64_t part, index->digest());
     hasher.u64(part);
   }
+  for (auto& index : sparse_) {
+    NEARLITE_ASSIGN(const std::uint64_t part, index->digest());
+    hasher.u64(part);
+  }
   return hasher.digest64();
 }
 

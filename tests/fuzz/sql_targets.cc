@@ -148,6 +148,8 @@ void fuzz_functions(std::span<const std::byte> bytes) {
       "vec_quantize_int8(?1, ?2)",
       "vec_quantize_binary(?1)",
       "(SELECT count(*) FROM vec_each(?1))",
+      "vec_sparse_to_text(vec_sparse(?1))",
+      "vec_distance_sparse_ip(?1, ?2)",
   };
   Input input(bytes);
   const std::string sql = std::string("SELECT ") + functions[input.below(std::size(functions))];

@@ -3,6 +3,7 @@
 #include "fuzz/command_targets.h"
 #include "fuzz/legacy_targets.h"
 #include "fuzz/record_targets.h"
+#include "fuzz/sparse_targets.h"
 #include "fuzz/sql_targets.h"
 
 namespace nearlite::test {
@@ -16,6 +17,10 @@ std::span<const FuzzTarget> fuzz_targets() {
       {"plan_terms", fuzz_plan_terms},
       {"vector_text", fuzz_vector_text},
       {"vector_blob", fuzz_vector_blob},
+      {"sparse_text", fuzz_sparse_text},
+      {"sparse_blob", fuzz_sparse_blob},
+      {"postings", fuzz_postings},
+      {"sparse_rows", fuzz_sparse_rows},
       {"create_arguments", fuzz_create_arguments},
       {"vec0_arguments", fuzz_vec0_arguments},
       {"options", fuzz_options},

@@ -1,5 +1,5 @@
 """Sparse columns: answers are those of comparing every row, whatever was written, merged or rolled
-back before; values, conditions, pages, and what is refused."""
+back before (INVARIANT S1); values, conditions, pages, and what is refused."""
 
 import os
 import random
@@ -494,6 +494,11 @@ class Writing(SparseCase):
                 self.put(rowid % 700, self.vector(), db)
             contents.append(db.run("SELECT * FROM t_sparse") + db.run("SELECT * FROM t_unmerged"))
         self.assertEqual(*contents)
+        digest = db.one("SELECT nearlite_digest('t')")
+        db.run("INSERT INTO t(t) VALUES('optimize')")
+        self.assertEqual(db.one("SELECT nearlite_digest('t')"), digest)
+        db.run("UPDATE t SET words = '{1:1}/50' WHERE rowid = 5")
+        self.assertNotEqual(db.one("SELECT nearlite_digest('t')"), digest)
 
     def test_after_vacuum(self):
         self.fill(700)

@@ -26,8 +26,8 @@ std::string failure(Database& database, const std::string& sql, int code) {
 
 // Those of an index: its shadow tables, and the log of external content, whose rows are not
 // content.
-constexpr const char* kShadowKinds[] = {"rows", "vectors", "codes",  "links",
-                                        "dead", "commits", "config", "changes"};
+constexpr const char* kShadowKinds[] = {"rows",    "vectors", "codes",   "links",  "dead",
+                                        "commits", "config",  "changes", "sparse", "unmerged"};
 // Those of sqlite-vec, and what a move leaves of them.
 constexpr const char* kLegacyKinds[] = {"chunks",       "rowids",        "info",
                                         "auxiliary",    "vector_chunks", "metadatachunks",

@@ -93,6 +93,7 @@ class Maker {
     external_content("log");
     vec0();
     sqlite_vec();
+    sparse();
     return std::move(scripts_);
   }
 
@@ -138,10 +139,9 @@ class Maker {
 
   /// Searches of a new process find the side file as it should be, and read in it.
   void side_file_parts() {
-    Script& script =
-        add("side file in parts",
-            {search_sql(8), search_sql(4), insert_sql("t", 41, 43), search_sql(8)},
-            /*warm=*/false);
+    Script& script = add("side file in parts",
+                         {search_sql(8), search_sql(4), insert_sql("t", 41, 43), search_sql(8)},
+                         /*warm=*/false);
     script.setup[1] = create_sql("t", variant_, ", path='t.idx', persist = commit");
     script.setup.push_back("SELECT hnsw_save('t')");
   }
@@ -189,6 +189,37 @@ class Maker {
          "INSERT INTO \"a b\"(\"a b\") VALUES('rebuild')", "DELETE FROM d2 WHERE id = 11"},
         /*warm=*/false);
     definitions.setup = std::move(setup);
+  }
+
+  /// Rows that are noted, merged, changed after that, and made anew.
+  void sparse() {
+    Script& script = add("sparse", {}, /*warm=*/false);
+    script.setup[1] = "CREATE VIRTUAL TABLE t USING hnsw(embedding " + variant_.column +
+                      ", words sparse[9], lang text, b sparse[1000]" + variant_.options + ")";
+    const auto insert = [](int first, int last) {
+      return "INSERT INTO t(rowid, embedding, words, lang, b) SELECT id, iif(id % 4, v, NULL),"
+             " iif(id % 5, '{' || (1 + id % 9) || ':2,5:' || id || '}/9', NULL), 'l' || (id % 3),"
+             " '{' || id || ':1}/1000' FROM source WHERE id BETWEEN " +
+             std::to_string(first) + " AND " + std::to_string(last);
+    };
+    script.setup[2] = insert(1, 20) + "; INSERT INTO t(t) VALUES('optimize'); " + insert(21, 23);
+    const std::string search = "SELECT rowid, distance FROM t WHERE words MATCH '{5:1,2:3}/9'";
+    script.steps = {insert(41, 42),
+                    "UPDATE t SET words = '{1:1}/9', lang = 'new' WHERE rowid IN (3, 21)",
+                    search + " AND k = 4",
+                    "BEGIN",
+                    "UPDATE t SET rowid = -rowid WHERE rowid < 3",
+                    "SAVEPOINT a",
+                    "DELETE FROM t WHERE rowid > 20",
+                    "INSERT INTO t(t) VALUES('optimize')",
+                    "ROLLBACK TO a",
+                    search + " AND lang = 'l1'",
+                    "COMMIT",
+                    "INSERT INTO t(t) VALUES('optimize')",
+                    "DELETE FROM t WHERE rowid % 2 = 0",
+                    "INSERT INTO t(t) VALUES('compact')",
+                    "ALTER TABLE t RENAME TO w",
+                    "DROP TABLE w"};
   }
 
   // The other language, over the same tables.
@@ -321,8 +352,8 @@ std::vector<Script> all_scripts(bool long_run) {
       ++number;
     }
   };
-  append(wal, long_run ? "" : "10011010101010100101");
-  append(rollback, long_run ? "" : "01100101010101011011");
+  append(wal, long_run ? "" : "100110101010101001011");
+  append(rollback, long_run ? "" : "011001010101010110110");
   if (long_run) {
     append(coded, "");
     append(kept, "");
