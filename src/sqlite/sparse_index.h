@@ -99,6 +99,7 @@ class SparseIndex {
   Result<std::optional<SparseVector>> vector_of(const StatementUse& use, int column,
                                                 std::string_view table, RowId rowid) const;
 
+  Status write_whole(const std::function<Status()>& write);
   Status merge_all();
   Result<bool> gather_changes(std::vector<Change>& changes, RowId& last);
   Status write_changes(std::vector<Change>& changes);

@@ -14,31 +14,37 @@ constexpr std::size_t kChangesMax = 1'000'000;
 
 }  // namespace
 
-Status SparseIndex::merge() {
+// While blocks are half written the transaction counts as poisoned. A failure may be one that makes
+// SQLite roll everything back at once (no memory, a full disk): then end() has been called
+// meanwhile, and nothing is wrong any more.
+Status SparseIndex::write_whole(const std::function<Status()>& write) {
   NEARLITE_TRY(usable());
   const KeepLastRowid keep(db_);
-  const Status status = merge_all();
-  if (!status.ok()) poison_ = status.message();
+  poison_ = "rows were half merged";
+  const Status status = write();
+  if (status.ok()) {
+    poison_.clear();
+  } else if (!poison_.empty()) {
+    poison_ += ": " + status.message();
+  }
   return status;
 }
 
+Status SparseIndex::merge() {
+  return write_whole([&] { return merge_all(); });
+}
+
 Status SparseIndex::rebuild() {
-  NEARLITE_TRY(usable());
-  const KeepLastRowid keep(db_);
-  const auto make = [&]() -> Status {
+  return write_whole([&]() -> Status {
     NEARLITE_TRY(execute(db_, "DELETE FROM " + name("sparse"), label("sparse")));
     NEARLITE_TRY(execute(db_, "DELETE FROM " + name("unmerged"), label("unmerged")));
     NEARLITE_TRY(execute(db_,
                          "INSERT INTO " + name("unmerged") +
-                             "(rowid, merged) SELECT rowid, NULL "
-                             "FROM " +
-                             name("rows") + " WHERE " + place_.column + " IS NOT NULL",
+                             "(rowid, merged) SELECT rowid, NULL FROM " + name("rows") + " WHERE " +
+                             place_.column + " IS NOT NULL",
                          label("unmerged")));
     return merge_all();
-  };
-  const Status status = make();
-  if (!status.ok()) poison_ = status.message();
-  return status;
+  });
 }
 
 Status SparseIndex::merge_all() {
