@@ -108,7 +108,7 @@ class Export {
                           as_typed_blob(vector), name);
       if (is_npy) break;
     }
-    for (const std::string& column : table_.columns) list += ", " + as_identifier(column);
+    for (const std::string& column : table_.columns) list += ", " + as_written(table_, column);
     NEARLITE_CLI_ASSIGN(Statement rows,
                         database_.prepare(fmt::format("SELECT {} FROM {}{} ORDER BY {}", list,
                                                       as_identifier(table_.rows), where, id)));

@@ -117,6 +117,8 @@ Result<IndexTable> find_index(Database& database, const std::string& wanted) {
     table.vectors.push_back({index.value("column", ""), index.value("element", ""),
                              index.value("dim", std::size_t{0}), index.value("metric", "")});
   }
+  for (const auto& sparse : json.value("sparse", nlohmann::json::array()))
+    table.sparse.push_back(sparse.value("column", ""));
   if (table.vectors.empty()) {
     return Status(Code::kInvalidArgument, table.name + ": has no vector column");
   }
@@ -151,6 +153,13 @@ std::string as_element(const VectorColumn& column, std::string_view parameter) {
 
 std::string as_typed_blob(const VectorColumn& column) {
   return as_element(column, as_identifier(column.name));
+}
+
+std::string as_written(const IndexTable& table, const std::string& column,
+                       const std::string& prefix) {
+  const std::string name = as_identifier(column);
+  if (!has(table.sparse, column)) return prefix + name;
+  return fmt::format("vec_sparse_to_text({}{}) AS {}", prefix, name, name);
 }
 
 Result<std::int64_t> ask_number(Database& database, std::string_view sql) {

@@ -24,6 +24,7 @@ struct IndexTable {
   std::string id = "rowid";           ///< what the id is called in `rows`
   std::vector<VectorColumn> vectors;  ///< at least one; named as in `rows`
   std::vector<std::string> columns;   ///< the others of `rows`, but for id and hidden ones
+  std::vector<std::string> sparse;    ///< those of `columns` that hold sparse vectors
   bool stores_text = false;           ///< the vectors' column in `rows` is declared as text
 
   [[nodiscard]] const VectorColumn& vector() const { return vectors.front(); }
@@ -60,6 +61,11 @@ Result<bool> is_text_column(Database& database, const std::string& table,
 
 /// The column as SQL that knows its element type: a stored blob does not say it.
 [[nodiscard]] std::string as_typed_blob(const VectorColumn& column);
+
+/// One of `table.columns` as SQL that gives what import takes: sparse vectors as text. `prefix` of
+/// the name: "t." or empty.
+[[nodiscard]] std::string as_written(const IndexTable& table, const std::string& column,
+                                     const std::string& prefix = {});
 
 /// The only value of the first row of `sql`.
 Result<std::int64_t> ask_number(Database& database, std::string_view sql);

@@ -39,8 +39,8 @@ Result<Query> vector_of_row(Database& database, const IndexTable& table, std::in
 // the table `documents` whose triggers feed it (as in the SQL reference).
 Result<std::string> select_list(Database& database, const IndexTable& table, std::string& join) {
   std::string list = "t.rowid AS id, t.distance AS distance";
-  const char* prefix = table.owns_rows() ? ", t." : ", d.";
-  for (const std::string& column : table.columns) list += prefix + as_identifier(column);
+  const char* prefix = table.owns_rows() ? "t." : "d.";
+  for (const std::string& column : table.columns) list += ", " + as_written(table, column, prefix);
   if (!table.owns_rows()) {
     join = fmt::format(" JOIN {} AS d ON d.{} = t.rowid", as_identifier(table.rows),
                        as_identifier(table.id));

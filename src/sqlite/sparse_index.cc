@@ -31,8 +31,8 @@ void SparseIndex::set_table(const std::string& table) {
 }
 
 void SparseIndex::drop_statements() noexcept {
-  for (Statement* statement : {&note_change_, &note_new_, &count_, &unmerged_, &before_, &first_,
-                               &next_, &read_, &put_, &delete_})
+  for (Statement* statement : {&note_change_, &note_new_, &count_, &unmerged_, &value_, &before_,
+                               &first_, &next_, &read_, &put_, &delete_})
     statement->close();
 }
 
@@ -140,6 +140,16 @@ Result<std::optional<SparseVector>> SparseIndex::vector_of(const StatementUse& u
   }
   if (status.ok()) return vector;
   return corruption(label(table), "row " + std::to_string(rowid) + ": " + status.message());
+}
+
+Result<std::optional<SparseVector>> SparseIndex::value(RowId rowid) {
+  if (!value_)
+    NEARLITE_TRY(
+        prepare(value_, "SELECT " + place_.column + " FROM ", "rows", " WHERE rowid = ?1"));
+  StatementUse use = value_.use();
+  NEARLITE_ASSIGN(const bool found, use.bind(1, rowid).step());
+  if (!found) return std::optional<SparseVector>();
+  return vector_of(use, 0, "rows", rowid);
 }
 
 Status SparseIndex::read_unmerged(const VisitRow& visit) {

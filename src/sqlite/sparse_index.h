@@ -73,6 +73,8 @@ class SparseIndex {
   /// Rows that are noted, ascending, with the vector they have now; none: NULL or deleted.
   using VisitRow = std::function<Status(RowId rowid, const std::optional<SparseVector>& vector)>;
   Status read_unmerged(const VisitRow& visit);
+  /// The vector of a row; none: NULL, or no such row.
+  Result<std::optional<SparseVector>> value(RowId rowid);
   /// A hash of the values that rows have.
   Result<std::uint64_t> digest();
   /// Problems of the index, for an integrity check.
@@ -120,6 +122,7 @@ class SparseIndex {
   Statement note_new_;
   Statement count_;
   Statement unmerged_;
+  Statement value_;
   Statement before_;
   Statement first_;
   Statement next_;

@@ -12,7 +12,7 @@ namespace nearlite::sqlite {
 
 namespace {
 
-constexpr unsigned kWindowBits = 16;
+constexpr unsigned kWindowBits = 13;
 constexpr std::size_t kWindow = std::size_t{1} << kWindowBits;
 // So many more than k are gathered before the furthest are dropped.
 constexpr std::size_t kGatheredSlack = 4'096;
@@ -159,6 +159,17 @@ Result<std::vector<SparseHit>> search_sparse(SparseIndex& index, const SparseReq
     }
     window.finish(nearest);
   }
+}
+
+Result<std::vector<SparseHit>> search_sparse_rows(SparseIndex& index, const SparseRequest& request,
+                                                  const std::vector<RowId>& rows) {
+  Nearest nearest(request);
+  for (const RowId rowid : rows) {
+    NEARLITE_ASSIGN(const auto vector, index.value(rowid));
+    const auto sum = vector ? shared_dot(request.query, *vector) : std::nullopt;
+    if (sum) nearest.add({0.0 - *sum, rowid});
+  }
+  return nearest.finish();
 }
 
 }  // namespace nearlite::sqlite

@@ -33,4 +33,8 @@ struct SparseRequest {
 /// them. Time: proportional to the postings of the query's terms.
 Result<std::vector<SparseHit>> search_sparse(SparseIndex& index, const SparseRequest& request);
 
+/// The same of the given rows, ascending, whose values are read one by one.
+Result<std::vector<SparseHit>> search_sparse_rows(SparseIndex& index, const SparseRequest& request,
+                                                  const std::vector<RowId>& rows);
+
 }  // namespace nearlite::sqlite

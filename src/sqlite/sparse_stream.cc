@@ -10,8 +10,12 @@ namespace nearlite::sqlite {
 
 namespace {
 
-// So many rows are looked at one by one for a condition; then all that match are asked for at once.
-constexpr std::size_t kLookedAtMax = 1'000;
+// So many of the nearest are looked at one by one for a condition; if too few of them match, all
+// rows that match are asked for at once.
+constexpr std::size_t kLookedAtMax = 1'024;
+constexpr std::size_t kLookedAtEach = 16;  // for each row that is wanted, if that is less
+// So few rows that match are compared by themselves.
+constexpr std::size_t kComparedMax = 2'048;
 
 // For a heap whose first is the nearest.
 bool is_further(const SparseHit& a, const SparseHit& b) noexcept { return is_nearer(b, a); }
@@ -23,7 +27,8 @@ Status SparseStream::open(std::shared_ptr<Table> table, std::size_t sparse_index
                           Filter& filter) {
   *this = SparseStream();
   NEARLITE_TRY(table->ready());
-  NEARLITE_ASSIGN(const std::optional<std::size_t> k, read_k(table->name(), arguments.k));
+  NEARLITE_ASSIGN(const std::optional<std::size_t> given_k, read_k(table->name(), arguments.k));
+  const std::size_t k = given_k.value_or(SIZE_MAX);
   if (sqlite3_value_type(query) == SQLITE_NULL) return {};  // nothing is near to NULL
   SparseRequest request;
   NEARLITE_TRY(table->parse_sparse(sparse_index, query, request.query));
@@ -33,36 +38,45 @@ Status SparseStream::open(std::shared_ptr<Table> table, std::size_t sparse_index
   if (arguments.distance_bound) request.distance_bound = *arguments.distance_bound;
   NEARLITE_ASSIGN(const std::int64_t now, read_now(*table, arguments.now));
   NEARLITE_ASSIGN(request.excluded, table->expired_rows(now));
-  if (k && filter.is_empty()) request.k = *k;
-  NEARLITE_ASSIGN(hits_, search_sparse(table->sparse(sparse_index), request));
-  if (!filter.is_empty()) return keep_matching(filter, k.value_or(SIZE_MAX));
+  request.k = k;
+  if (filter.is_empty()) {
+    NEARLITE_ASSIGN(hits_, search_sparse(table->sparse(sparse_index), request));
+  } else {
+    NEARLITE_TRY(search_matching(table->sparse(sparse_index), request, filter));
+  }
   std::make_heap(hits_.begin(), hits_.end(), is_further);
-  left_ = hits_.size();
+  left_ = std::min(k, hits_.size());
   advance();
   return {};
 }
 
-// Of the hits, the k nearest that match. The nearest are looked at first: mostly some of them do.
-Status SparseStream::keep_matching(Filter& filter, std::size_t k) {
-  std::vector<SparseHit> matching;
-  NEARLITE_ASSIGN(Statement one, filter.prepare_one());
-  std::make_heap(hits_.begin(), hits_.end(), is_further);
-  for (std::size_t i = 0; i < kLookedAtMax && matching.size() < k && !hits_.empty(); ++i) {
-    std::pop_heap(hits_.begin(), hits_.end(), is_further);
-    NEARLITE_ASSIGN(const bool holds, filter.holds(one, hits_.back().rowid));
-    if (holds) matching.push_back(hits_.back());
-    hits_.pop_back();
-  }
-  if (matching.size() < k && !hits_.empty()) {
-    NEARLITE_ASSIGN(const std::vector<RowId> rows, filter.row_ids());
-    for (const SparseHit& hit : hits_) {
-      if (std::binary_search(rows.begin(), rows.end(), hit.rowid)) matching.push_back(hit);
+// The nearest that match, at least the first k.
+Status SparseStream::search_matching(SparseIndex& index, SparseRequest request, Filter& filter) {
+  const std::size_t k = request.k;
+  const bool looks = k <= kLookedAtMax / 2;
+  if (looks) {
+    request.k = std::min(k * kLookedAtEach, kLookedAtMax);
+    NEARLITE_ASSIGN(std::vector<SparseHit> near, search_sparse(index, request));
+    std::sort(near.begin(), near.end(), is_nearer);
+    NEARLITE_ASSIGN(Statement one, filter.prepare_one());
+    for (const SparseHit& hit : near) {
+      if (hits_.size() == k) return {};
+      NEARLITE_ASSIGN(const bool holds, filter.holds(one, hit.rowid));
+      if (holds) hits_.push_back(hit);
     }
+    const bool has_seen_all = near.size() < request.k;
+    if (hits_.size() == k || has_seen_all) return {};
   }
-  hits_ = std::move(matching);
-  std::make_heap(hits_.begin(), hits_.end(), is_further);
-  left_ = std::min(k, hits_.size());
-  advance();
+  NEARLITE_ASSIGN(const std::vector<RowId> rows, filter.row_ids());
+  request.k = SIZE_MAX;
+  if (rows.size() <= kComparedMax) {
+    NEARLITE_ASSIGN(hits_, search_sparse_rows(index, request, rows));
+    return {};
+  }
+  NEARLITE_ASSIGN(hits_, search_sparse(index, request));
+  std::erase_if(hits_, [&](const SparseHit& hit) {
+    return !std::binary_search(rows.begin(), rows.end(), hit.rowid);
+  });
   return {};
 }
 

@@ -24,7 +24,7 @@ class SparseStream final : public HitSource {
   Status next() override;
 
  private:
-  Status keep_matching(Filter& filter, std::size_t k);
+  Status search_matching(SparseIndex& index, SparseRequest request, Filter& filter);
   void advance() noexcept;
 
   std::vector<SparseHit> hits_;  // a heap, but for the present one, which is the last

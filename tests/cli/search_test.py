@@ -123,6 +123,26 @@ class ExportTest(DataCase):
         self.output("import", self.path, self.folder / "a.csv")
         self.assertEqual(self.export("b.csv").decode(), text)
 
+    def test_sparse_columns_round_trip(self):
+        path = self.folder / "sparse.db"
+        self.output("init", path, "--dim", 2, "--column", "words sparse[9]")
+        rows = [{"id": 1, "embedding": [1, 0], "words": "{1:0.5,9:-2}/9"},
+                {"id": 2, "embedding": None, "words": None},
+                {"id": 3, "embedding": [0, 1], "words": "{}/9"}]  # fmt: skip
+        text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+        self.output("import", path, self.write("in.jsonl", text))
+        self.assertEqual([row["words"] for row in self.json("search", path, "--vector", "[1, 0]")],
+                         ["{1:0.5,9:-2}/9", "{}/9"])  # fmt: skip
+        for name in ("out.jsonl", "out.csv"):
+            self.output("export", path, name)
+            again = self.folder / (name + ".db")
+            self.output("init", again, "--dim", 2, "--column", "words sparse[9]")
+            self.output("import", again, name)
+            self.output("export", again, "again.jsonl", "--force")
+            self.assertEqual((self.folder / "again.jsonl").read_text(), text)
+        self.output("export", path, "out.copy")
+        self.assertIn("\t{1:0.5,9:-2}/9\n", (self.folder / "out.copy").read_text())
+
     def test_npy(self):
         data = self.export("a.npy")
         self.assertEqual(data[:6], b"\x93NUMPY")

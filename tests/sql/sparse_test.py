@@ -130,7 +130,7 @@ class Search(SparseCase):
                          [-(1 << 62), -4, 3, 9])  # fmt: skip
 
     def test_rowids_anywhere(self):
-        ends = (-(1 << 63), -(1 << 63) + 1, -1, 0, 1, 65_535, 65_536, (1 << 63) - 2, (1 << 63) - 1)
+        ends = (-(1 << 63), -(1 << 63) + 1, -1, 0, 1, 16_383, 16_384, (1 << 63) - 2, (1 << 63) - 1)
         for rowid in (*ends, *(self.random.randrange(-(1 << 63), 1 << 63) for _ in range(900))):
             self.put(rowid, self.vector())
         self.check()
@@ -162,12 +162,16 @@ class Search(SparseCase):
                                      self.truth(query, 12, fits))  # fmt: skip
                 self.assertEqual(self.found(query, where), self.truth(query, None, fits))
 
-    def test_a_condition_few_rows_meet(self):
-        for rowid in range(1, 2_500):  # more than are looked at one by one
-            self.put(rowid, {0: 1, 1: rowid / 4})
+    def test_conditions_that_the_nearest_do_not_meet(self):
+        self.db.run("BEGIN")
+        for rowid in range(1, 3_500):  # more than are looked at one by one
+            self.put(rowid, {0: 1, 1: rowid / 4} if rowid % 7 else None)
+        self.db.run("COMMIT")
         query = {0: 1, 1: 1}
-        self.assertEqual(self.found(query, "k = 3 AND rowid < 20"),
-                         self.truth(query, 3, lambda rowid: rowid < 20))  # fmt: skip
+        for last in (19, 3_000):  # few and many that match
+            for k in (3, 900):
+                self.assertEqual(self.found(query, f"k = {k} AND rowid <= {last}"),
+                                 self.truth(query, k, lambda rowid: rowid <= last))  # fmt: skip
 
     def test_pages(self):
         self.fill(600)
