@@ -549,6 +549,8 @@ class Damage(SparseCase):
             "INSERT INTO t_unmerged(rowid, merged) VALUES(7, vec_sparse('{1:77}/50'))",
             "UPDATE t_rows SET words = vec_sparse('{1:77}/50') WHERE rowid = 7",
             "UPDATE t_rows SET words = NULL WHERE rowid = 7",
+            "UPDATE t_rows SET words = CAST(substr(words, 1, length(words) - 1) || x'42' AS BLOB)"
+            " WHERE rowid = 7",
             "INSERT INTO t_rows(rowid, words) VALUES(1000, vec_sparse('{1:77}/50'))",
         ):  # fmt: skip
             with self.subTest(change):
