@@ -60,12 +60,14 @@ Status SparseIndex::usable() const {
 }
 
 void SparseIndex::end() noexcept {
+  is_writing_ = false;
   noted_count_ = 0;
   poison_.clear();
 }
 
 Status SparseIndex::note_change(RowId rowid) {
   NEARLITE_TRY(usable());
+  is_writing_ = true;
   if (!note_change_) {
     // What is noted already stays: the blocks have not changed since.
     NEARLITE_TRY(prepare(note_change_, "INSERT OR IGNORE INTO ", "unmerged",
@@ -79,6 +81,7 @@ Status SparseIndex::note_change(RowId rowid) {
 
 Status SparseIndex::note_new(RowId rowid) {
   NEARLITE_TRY(usable());
+  is_writing_ = true;
   NEARLITE_TRY(
       prepare(note_new_, "INSERT OR IGNORE INTO ", "unmerged", "(rowid, merged) VALUES(?1, NULL)"));
   NEARLITE_TRY(note_new_.use().bind(1, rowid).run());
@@ -89,7 +92,8 @@ Status SparseIndex::note_new(RowId rowid) {
 Status SparseIndex::merge_if_much(bool is_commit) {
   NEARLITE_TRY(usable());
   if (!is_commit) return noted_count_ >= kNotedMax ? merge() : Status();
-  if (noted_count_ == 0) return {};
+  // Though nothing was noted since it last merged: that may have been taken back.
+  if (!is_writing_) return {};
   NEARLITE_TRY(prepare(count_, "SELECT count(*) FROM ", "unmerged", ""));
   bool is_much = false;
   {

@@ -60,7 +60,12 @@ class SparseIndex {
   Status merge();
   /// Makes the blocks anew, from the rows alone.
   Status rebuild();
-  [[nodiscard]] bool is_writing() const noexcept { return noted_count_ > 0 || !poison_.empty(); }
+  /// This transaction has tried to note or merge something, and is not over.
+  [[nodiscard]] bool is_writing() const noexcept { return is_writing_; }
+  /// From now on the transaction can only be rolled back; if it is that already, nothing.
+  void poison(const std::string& why) {
+    if (is_writing_ && poison_.empty()) poison_ = why;
+  }
   /// The transaction is over.
   void end() noexcept;
 
@@ -115,6 +120,7 @@ class SparseIndex {
 
   sqlite3* db_;
   Place place_;
+  bool is_writing_ = false;
   std::uint64_t noted_count_ = 0;  // of this transaction, since it last merged
   std::string poison_;             // not empty: why nothing more may be written
 

@@ -20,6 +20,7 @@ constexpr std::size_t kChangesMax = 1'000'000;
 Status SparseIndex::write_whole(const std::function<Status()>& write) {
   NEARLITE_TRY(usable());
   const KeepLastRowid keep(db_);
+  is_writing_ = true;
   poison_ = "rows were half merged";
   const Status status = write();
   if (status.ok()) {

@@ -464,8 +464,7 @@ void Table::retire() noexcept {
 }
 
 Status Table::destroy() {
-  bool writing = false;
-  for (auto& index : indexes_) writing = writing || index->is_writing();
+  const bool writing = is_writing();
   if (writing) NEARLITE_TRY(connection_.enlist(shared_from_this()));
   drop_statements();
   const auto drop = [&]() -> Status {

@@ -210,6 +210,8 @@ class Table : public std::enable_shared_from_this<Table> {
   void describe_recall(std::size_t vector_index, const IndexStats& stats,
                        nlohmann::ordered_json& one) const;
   Status follow_measurements();
+  [[nodiscard]] bool is_writing() const noexcept;
+  void poison(const std::string& why);
   Status write_vectors(NewRow& row, RowId rowid);
   Status move_vectors(std::span<const NodeId> old_ids, NewRow& row);
   Status update_row(RowId old_rowid, RowId new_rowid, std::span<const NodeId> ids,

@@ -7,11 +7,8 @@
 namespace nearlite::sqlite {
 
 Status Table::sync() {
-  bool writing = false;
-  for (auto& index : sparse_) writing = writing || index->is_writing();
-  for (auto& index : indexes_) writing = writing || index->is_writing();
   const bool has_log = options_.content && options_.content->sync == ContentSync::kLog;
-  if (is_retired_ || (!writing && !is_new_ && !was_dropped_ && !has_log)) return {};
+  if (is_retired_ || (!is_writing() && !is_new_ && !was_dropped_ && !has_log)) return {};
   const sqlite3_int64 last_rowid = sqlite3_last_insert_rowid(db_);
   if (name_in_doubt_) NEARLITE_TRY(find_current_name());
   NEARLITE_ASSIGN(const bool here, has_shadow_tables(name_));

@@ -130,7 +130,7 @@ bool Table::is_sparse_given(const NewRow& row, std::size_t sparse_index) {
   return row.sparse[sparse_index].is_set;
 }
 
-// Of a row that has just got its rowid; what an UPDATE leaves alone may be a value, too.
+// Of a row that gets its rowid now; what an UPDATE leaves alone may be a value, too.
 Status Table::note_new_sparse(RowId rowid, const NewRow& row) {
   for (std::size_t i = 0; i < sparse_.size(); ++i) {
     const bool is_null = row.sparse[i].is_set && row.sparse[i].blob.empty();
@@ -183,6 +183,19 @@ Result<std::vector<NodeId>> Table::node_ids(RowId rowid) {
     ids.push_back(static_cast<NodeId>(id));
   }
   return ids;
+}
+
+bool Table::is_writing() const noexcept {
+  bool writing = false;
+  for (const auto& index : indexes_) writing = writing || index->is_writing();
+  for (const auto& index : sparse_) writing = writing || index->is_writing();
+  return writing;
+}
+
+// A row may be half written: the transaction can only be rolled back.
+void Table::poison(const std::string& why) {
+  for (auto& index : indexes_) index->poison(why);
+  for (auto& index : sparse_) index->poison(why);
 }
 
 // Inserts the vectors of `row` into their indexes; the ids are in <t>_rows already. On failure
@@ -262,14 +275,10 @@ Result<Written> Table::insert(sqlite3_value* rowid, std::span<sqlite3_value* con
   Status status = note_new_sparse(rowid_out, row);
   if (status.ok()) status = write_vectors(row, rowid_out);
   if (status.ok()) return Written::kDone;
-  bool writing = false;
-  for (auto& index : indexes_) writing = writing || index->is_writing();
-  if (!writing) return status;  // SQLite has rolled the transaction back already
+  if (!is_writing()) return status;  // SQLite has rolled the transaction back already
   Status undone = prepare(delete_, "DELETE FROM " + rows_name() + " WHERE rowid = ?1");
   if (undone.ok()) undone = delete_.use().bind(1, rowid_out).run();
-  if (!undone.ok()) {
-    for (auto& index : indexes_) index->poison("a row was half inserted");
-  }
+  if (!undone.ok()) poison("a row was half inserted");
   return status;
 }
 
@@ -284,7 +293,7 @@ Status Table::erase(RowId rowid) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] == kNodeNone) continue;
     if (const Status status = indexes_[i]->erase(ids[i]); !status.ok()) {
-      for (auto& index : indexes_) index->poison("a row was half deleted: " + status.message());
+      poison("a row was half deleted: " + status.message());
       return status;
     }
   }
@@ -371,14 +380,14 @@ Result<Written> Table::update(RowId old_rowid, RowId new_rowid,
       NEARLITE_TRY(indexes_[i]->relabel(new_ids[i], row.label_hash));
   }
   NEARLITE_TRY(note_sparse_change(old_rowid, new_rowid == old_rowid ? &row : nullptr));
+  if (new_rowid != old_rowid) NEARLITE_TRY(note_new_sparse(new_rowid, row));
   NEARLITE_TRY(update_row(old_rowid, new_rowid, new_ids, row));
-  Status status = new_rowid == old_rowid ? Status() : note_new_sparse(new_rowid, row);
-  if (status.ok()) status = write_vectors(row, new_rowid);
+  Status status = write_vectors(row, new_rowid);
   for (std::size_t i = 0; i < row.vectors.size() && status.ok(); ++i) {
     if (row.vectors[i].is_set && old_ids[i] != kNodeNone) status = indexes_[i]->erase(old_ids[i]);
   }
   if (!status.ok()) {
-    for (auto& index : indexes_) index->poison("a row was half updated: " + status.message());
+    poison("a row was half updated: " + status.message());
     return status;
   }
   return Written::kDone;

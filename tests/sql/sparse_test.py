@@ -442,6 +442,29 @@ class Writing(SparseCase):
         self.db.run("COMMIT")
         self.check()
 
+    def test_a_row_that_cannot_be_noted_is_not_there(self):
+        self.fill(3)
+        self.db.run("BEGIN")
+        self.db.run("DROP TABLE t_unmerged")
+        for rowid in (None, 7):
+            self.fails(ERROR, self.db.run, "INSERT INTO t(rowid, words) VALUES(?, '{1:1}/50')",
+                       rowid, names=("t_unmerged",))  # fmt: skip
+        self.fails(ERROR, self.db.run, "UPDATE t SET rowid = 9 WHERE rowid = 2")
+        self.assertEqual(self.db.run("SELECT rowid FROM t"), [(1,), (2,), (3,)])
+        self.db.run("ROLLBACK")
+        self.check()
+
+    def test_a_merge_that_is_taken_back(self):
+        self.db.run("BEGIN")
+        self.fill(600)
+        self.db.run("SAVEPOINT s")
+        self.db.run("INSERT INTO t(t) VALUES('optimize')")
+        self.db.run("ROLLBACK TO s")
+        self.assertEqual(self.unmerged(), 600)
+        self.db.run("COMMIT")
+        self.assertEqual(self.unmerged(), 0)
+        self.check()
+
     def test_a_bulk_that_merges_on_its_way(self):
         self.db.run("BEGIN")
         self.fill(9_000)
