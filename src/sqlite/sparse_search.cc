@@ -1,10 +1,9 @@
 // Term by term, in windows of rowids: the products of all terms are added up in an array that has a
 // place for each rowid of the window, so that nothing is sorted but what is found. Terms come by
-// ascending index: sums are those of dot(), to the last bit.
+// ascending index: sums are those of shared_dot(), to the last bit.
 #include "sqlite/sparse_search.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/try.h"
 

@@ -179,11 +179,7 @@ class Table : public std::enable_shared_from_this<Table> {
   [[nodiscard]] Blocks blocks() const noexcept;
   Status make_indexes(std::span<const VectorLayout> layouts);
   // Sparse columns (table_sparse.cc)
-  struct NewRow;
   void make_sparse(std::uint32_t block_bytes);
-  static bool is_sparse_given(const NewRow& row, std::size_t sparse_index);
-  Status note_sparse_change(RowId rowid, const NewRow* row);
-  Status note_new_sparse(RowId rowid, const NewRow& row);
   Status merge_sparse(bool is_commit);
   void end_sparse() noexcept;
 
@@ -193,7 +189,8 @@ class Table : public std::enable_shared_from_this<Table> {
   Result<bool> has_shadow_tables(const std::string& name);
   Status prepare(Statement& statement, const std::string& sql);
 
-  // One row of <t>_rows to write: NewRow.
+  // One row of <t>_rows to write.
+  struct NewRow;
   Status check_values(std::span<sqlite3_value* const> values, VectorUse use, NewRow& row) const;
   Result<std::optional<RowId>> find_key(std::span<sqlite3_value* const> values);
   Result<bool> row_exists(RowId rowid);
@@ -210,6 +207,8 @@ class Table : public std::enable_shared_from_this<Table> {
   void describe_recall(std::size_t vector_index, const IndexStats& stats,
                        nlohmann::ordered_json& one) const;
   Status follow_measurements();
+  Status note_sparse_change(RowId rowid, const NewRow* row);
+  Status note_new_sparse(RowId rowid, const NewRow& row);
   [[nodiscard]] bool is_writing() const noexcept;
   void poison(const std::string& why);
   Status write_vectors(NewRow& row, RowId rowid);

@@ -27,14 +27,6 @@ Status Table::parse_sparse(std::size_t sparse_index, sqlite3_value* value,
   return error(Code::kInvalidArgument, column.name + ": " + status.message());
 }
 
-// Before a row is changed or deleted. `row` null: it is deleted.
-Status Table::note_sparse_change(RowId rowid, const NewRow* row) {
-  for (std::size_t i = 0; i < sparse_.size(); ++i) {
-    if (row == nullptr || is_sparse_given(*row, i)) NEARLITE_TRY(sparse_[i]->note_change(rowid));
-  }
-  return {};
-}
-
 Status Table::merge_sparse(bool is_commit) {
   for (auto& index : sparse_) NEARLITE_TRY(index->merge_if_much(is_commit));
   return {};

@@ -126,8 +126,12 @@ Status Table::check_values(std::span<sqlite3_value* const> values, VectorUse use
   return {};
 }
 
-bool Table::is_sparse_given(const NewRow& row, std::size_t sparse_index) {
-  return row.sparse[sparse_index].is_set;
+// Before a row is changed or deleted. `row` null: it is deleted, or gets another rowid.
+Status Table::note_sparse_change(RowId rowid, const NewRow* row) {
+  for (std::size_t i = 0; i < sparse_.size(); ++i) {
+    if (row == nullptr || row->sparse[i].is_set) NEARLITE_TRY(sparse_[i]->note_change(rowid));
+  }
+  return {};
 }
 
 // Of a row that gets its rowid now; what an UPDATE leaves alone may be a value, too.
