@@ -54,14 +54,7 @@ struct Fixture {
   SearchQuery query;
 };
 
-bool unsupported(benchmark::State& state, SimdTarget target) {
-  if (target <= supported_simd_target()) return false;
-  state.SkipWithError("not supported by this CPU");
-  return true;
-}
-
 void key4(benchmark::State& state, Metric metric, Quantize quantize, SimdTarget target) {
-  if (unsupported(state, target)) return;
   Fixture f(metric, quantize, static_cast<std::uint32_t>(state.range(0)));
   const KeyFunctions functions = key_functions(f.format.kind, target);
   std::uint32_t keys[4];
@@ -76,7 +69,6 @@ void key4(benchmark::State& state, Metric metric, Quantize quantize, SimdTarget 
 }
 
 void key1(benchmark::State& state, Metric metric, Quantize quantize, SimdTarget target) {
-  if (unsupported(state, target)) return;
   Fixture f(metric, quantize, static_cast<std::uint32_t>(state.range(0)));
   const KeyFunctions functions = key_functions(f.format.kind, target);
   for (auto _ : state) {
@@ -88,7 +80,6 @@ void key1(benchmark::State& state, Metric metric, Quantize quantize, SimdTarget 
 }
 
 void rescore(benchmark::State& state, Metric metric, Quantize quantize, SimdTarget target) {
-  if (unsupported(state, target)) return;
   Fixture f(metric, quantize, static_cast<std::uint32_t>(state.range(0)));
   const SimdTarget before = active_simd_target();
   force_simd_target(target);
@@ -102,7 +93,6 @@ void rescore(benchmark::State& state, Metric metric, Quantize quantize, SimdTarg
 }
 
 void encode(benchmark::State& state, Metric metric, Quantize quantize, SimdTarget target) {
-  if (unsupported(state, target)) return;
   Fixture f(metric, quantize, static_cast<std::uint32_t>(state.range(0)));
   EncodeScratch scratch;
   static_cast<void>(scratch.reserve(f.format));
@@ -135,8 +125,7 @@ void register_all() {
   for (const Operation& operation : {Operation{"key4", key4}, Operation{"key", key1},
                                      Operation{"rescore", rescore}, Operation{"encode", encode}}) {
     for (const Case& c : cases) {
-      for (const SimdTarget target :
-           {SimdTarget::kScalar, SimdTarget::kAvx2, SimdTarget::kAvx512}) {
+      for (const SimdTarget target : supported_simd_targets()) {
         const std::string name =
             std::string(operation.name) + "/" + c.name + "/" + std::string(name_of(target));
         benchmark::RegisterBenchmark(name.c_str(), operation.run, c.metric, c.quantize, target)

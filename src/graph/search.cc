@@ -13,10 +13,17 @@
 namespace nearlite {
 
 const GraphKernels& graph_kernels(CodeKind kind) noexcept {
-#if NEARLITE_X86
   const SimdTarget target = active_simd_target();
-  if (target == SimdTarget::kAvx512) return avx512::graph_kernels(kind);
-  if (target == SimdTarget::kAvx2) return avx2::graph_kernels(kind);
+  static_cast<void>(target);
+#if NEARLITE_X86
+  if (target >= SimdTarget::kAvx512Popcnt && kind == CodeKind::kBits)
+    return avx512popcnt::graph_kernels(kind);
+  if (target >= SimdTarget::kAvx512Vnni && is_int8(kind)) return avx512vnni::graph_kernels(kind);
+  if (target >= SimdTarget::kAvx512) return avx512::graph_kernels(kind);
+  if (target >= SimdTarget::kAvx2) return avx2::graph_kernels(kind);
+#elif NEARLITE_ARM64
+  if (target >= SimdTarget::kDotProd && is_int8(kind)) return dotprod::graph_kernels(kind);
+  if (target >= SimdTarget::kNeon) return neon::graph_kernels(kind);
 #endif
   return scalar::graph_kernels(kind);
 }

@@ -1,4 +1,4 @@
-// The loops of search_loop.inl and neighbors_loop.inl for CPUs with AVX-512 and VNNI.
+// The loops of search_loop.inl and neighbors_loop.inl for CPUs with AVX-512.
 #include "graph/sorted_avx512.h"
 #include "graph/walk.h"
 #include "vector/kernel_avx512.h"
@@ -13,21 +13,11 @@ namespace {
 #include "graph/search_loop.inl"
 #include "graph/search_among.inl"
 #include "graph/neighbors_loop.inl"
+#include "graph/kernels_of.inl"
 
 }  // namespace
 
-const GraphKernels& graph_kernels(CodeKind kind) noexcept {
-  switch (kind) {
-    case CodeKind::kInt8Global: return kKernels<CodeKind::kInt8Global>;
-    case CodeKind::kInt8ScaledL2: return kKernels<CodeKind::kInt8ScaledL2>;
-    case CodeKind::kInt8ScaledDot: return kKernels<CodeKind::kInt8ScaledDot>;
-    case CodeKind::kFloatL2: return kKernels<CodeKind::kFloatL2>;
-    case CodeKind::kFloatDot: return kKernels<CodeKind::kFloatDot>;
-    case CodeKind::kFloatL1: return kKernels<CodeKind::kFloatL1>;
-    case CodeKind::kBits: return kKernels<CodeKind::kBits>;
-  }
-  return kKernels<CodeKind::kBits>;
-}
+const GraphKernels& graph_kernels(CodeKind kind) noexcept { return kernels_of(kind); }
 
 }  // namespace nearlite::avx512
 NEARLITE_AVX512_END

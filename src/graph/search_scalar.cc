@@ -12,20 +12,10 @@ namespace {
 #include "graph/search_loop.inl"
 #include "graph/search_among.inl"
 #include "graph/neighbors_loop.inl"
+#include "graph/kernels_of.inl"
 
 }  // namespace
 
-const GraphKernels& graph_kernels(CodeKind kind) noexcept {
-  switch (kind) {
-    case CodeKind::kInt8Global: return kKernels<CodeKind::kInt8Global>;
-    case CodeKind::kInt8ScaledL2: return kKernels<CodeKind::kInt8ScaledL2>;
-    case CodeKind::kInt8ScaledDot: return kKernels<CodeKind::kInt8ScaledDot>;
-    case CodeKind::kFloatL2: return kKernels<CodeKind::kFloatL2>;
-    case CodeKind::kFloatDot: return kKernels<CodeKind::kFloatDot>;
-    case CodeKind::kFloatL1: return kKernels<CodeKind::kFloatL1>;
-    case CodeKind::kBits: return kKernels<CodeKind::kBits>;
-  }
-  return kKernels<CodeKind::kBits>;
-}
+const GraphKernels& graph_kernels(CodeKind kind) noexcept { return kernels_of(kind); }
 
 }  // namespace nearlite::scalar

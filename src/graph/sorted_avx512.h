@@ -79,6 +79,18 @@ NEARLITE_ALWAYS_INLINE void insert_sorted(std::uint64_t* entries, std::uint32_t 
 
 }  // namespace nearlite::avx512
 
+namespace nearlite::avx512vnni {
+using avx512::append_less;
+using avx512::count_less;
+using avx512::insert_sorted;
+}  // namespace nearlite::avx512vnni
+
+namespace nearlite::avx512popcnt {
+using avx512::append_less;
+using avx512::count_less;
+using avx512::insert_sorted;
+}  // namespace nearlite::avx512popcnt
+
 NEARLITE_AVX512_END
 
 #endif  // NEARLITE_X86

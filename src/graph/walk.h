@@ -1,7 +1,7 @@
 // The hot loops of the graph layer as function pointers, one set per kind of code and SIMD target.
-// The loops are in search_loop.inl and neighbors_loop.inl; search_scalar.cc, search_avx2.cc and
-// search_avx512.cc compile them. The choice is made once per graph, never per distance: a loop
-// contains its kernel.
+// The loops are in search_loop.inl and neighbors_loop.inl; search_scalar.cc, search_avx2.cc and the
+// like compile them. The choice is made once per graph, never per distance: a loop contains its
+// kernel.
 //
 // A candidate is packed as key << 32 | id << 1 | expanded, so that comparing integers orders by
 // (key, id).
@@ -151,14 +151,18 @@ struct GraphKernels {
 /// The loops for this kind of code on the active SIMD target.
 [[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
 
-namespace scalar {
-[[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
-}
-namespace avx2 {
-[[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
-}
-namespace avx512 {
-[[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept;
-}
+// Those of one target: search_<target>.cc.
+#define NEARLITE_TARGET_KERNELS(target)                                    \
+  namespace target {                                                       \
+  [[nodiscard]] const GraphKernels& graph_kernels(CodeKind kind) noexcept; \
+  }
+NEARLITE_TARGET_KERNELS(scalar)
+NEARLITE_TARGET_KERNELS(avx2)
+NEARLITE_TARGET_KERNELS(avx512)
+NEARLITE_TARGET_KERNELS(avx512vnni)    // REQUIRES: is_int8(kind)
+NEARLITE_TARGET_KERNELS(avx512popcnt)  // REQUIRES: kind == kBits
+NEARLITE_TARGET_KERNELS(neon)
+NEARLITE_TARGET_KERNELS(dotprod)  // REQUIRES: is_int8(kind)
+#undef NEARLITE_TARGET_KERNELS
 
 }  // namespace nearlite

@@ -137,8 +137,8 @@ namespace {
 const Functions& active_functions() noexcept {
 #if NEARLITE_X86
   const SimdTarget target = active_simd_target();
-  if (target == SimdTarget::kAvx512) return avx512::kFunctions;
-  if (target == SimdTarget::kAvx2) return avx2::kFunctions;
+  if (target >= SimdTarget::kAvx512) return avx512::kFunctions;
+  if (target >= SimdTarget::kAvx2) return avx2::kFunctions;
 #endif
   return scalar::kFunctions;
 }

@@ -1,6 +1,6 @@
-// Comparison of codes for AVX-512 with VNNI and VPOPCNTDQ: one 64-byte block per instruction. The
-// same numbers as kernel_scalar.h, which says what they mean. Include it only where the AVX-512
-// region is wanted.
+// Comparison of codes for AVX-512, a block of 64 bytes at a time: without VNNI and VPOPCNTDQ, and
+// for int8 codes and bits with them, where a block is one instruction. The same numbers as
+// kernel_scalar.h, which says what they mean. Include it only where the AVX-512 regions are wanted.
 #pragma once
 
 #include "vector/kernel_scalar.h"
@@ -56,13 +56,30 @@ NEARLITE_ALWAYS_INLINE __m128i sums_of(__m512i v0, __m512i v1, __m512i v2, __m51
   return fold(_mm256_hadd_epi32(s01, s23));
 }
 
+/// The number of ones in each of the eight 64-bit lanes; the upper halves of the lanes are zero.
+NEARLITE_ALWAYS_INLINE __m512i count_ones(__m512i v) {
+  const __m512i ones_of_nibble =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+  const __m512i low_nibble = _mm512_set1_epi8(15);
+  const __m512i low = _mm512_shuffle_epi8(ones_of_nibble, _mm512_and_si512(v, low_nibble));
+  const __m512i high =
+      _mm512_shuffle_epi8(ones_of_nibble, _mm512_and_si512(_mm512_srli_epi16(v, 4), low_nibble));
+  return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
+}
+
 /// One block added to the sums of an int8 or bit comparison.
 template <CodeKind kind>
 NEARLITE_ALWAYS_INLINE __m512i add_block(__m512i sums, __m512i query, __m512i code) {
   if constexpr (kind == CodeKind::kBits) {
-    return _mm512_add_epi32(sums, _mm512_popcnt_epi32(_mm512_xor_si512(query, code)));
+    return _mm512_add_epi32(sums, count_ones(_mm512_xor_si512(query, code)));
   } else {
-    return _mm512_dpbusd_epi32(sums, code, query);
+    // Bytes at even and at odd places, each as 16 bits: two products are at most 2 * 255 * 128.
+    const __m512i even_query = _mm512_srai_epi16(_mm512_slli_epi16(query, 8), 8);
+    const __m512i odd_query = _mm512_srai_epi16(query, 8);
+    const __m512i even_code = _mm512_and_si512(code, _mm512_set1_epi16(0xFF));
+    const __m512i odd_code = _mm512_srli_epi16(code, 8);
+    sums = _mm512_add_epi32(sums, _mm512_madd_epi16(even_code, even_query));
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(odd_code, odd_query));
   }
 }
 
@@ -81,90 +98,58 @@ NEARLITE_ALWAYS_INLINE __m512 add_floats(__m512 lanes, __m512 query, __m512 code
   }
 }
 
-template <CodeKind kind>
-inline constexpr bool kIsInteger = is_int8(kind) || kind == CodeKind::kBits;
-
-template <CodeKind kind>
-struct Kernel {
-  static NEARLITE_ALWAYS_INLINE std::uint32_t key(const QueryCode& query, const std::byte* code,
-                                                  CodeInfo info, const CodeFormat& format) {
-    const std::size_t bytes = format.code_bytes;
-    if constexpr (kIsInteger<kind>) {
-      __m512i even = _mm512_setzero_si512();  // two chains hide half of the latency
-      __m512i odd = _mm512_setzero_si512();
-      std::size_t at = 0;
-      for (; at + 128 <= bytes; at += 128) {
-        even = add_block<kind>(even, load(query.data + at), load(code + at));
-        odd = add_block<kind>(odd, load(query.data + at + 64), load(code + at + 64));
-      }
-      if (at < bytes) even = add_block<kind>(even, load(query.data + at), load(code + at));
-      const std::int32_t sum = sum_of(_mm512_add_epi32(even, odd));
-      if constexpr (kind == CodeKind::kBits) {
-        return static_cast<std::uint32_t>(sum);
-      } else {
-        return finish_key<kind>(sum - query.offset, query.info, info);
-      }
-    } else {
-      __m512 lanes = _mm512_setzero_ps();
-      for (std::size_t at = 0; at < bytes; at += 64) {
-        lanes = add_floats<kind>(lanes, load_floats(query.data + at), load_floats(code + at));
-      }
-      const float sum = reduce_quarter(fold(lanes));
-      return sortable_key(kind == CodeKind::kFloatDot ? -sum : sum);
-    }
-  }
-
-  template <class Ahead = NothingAhead>
-  static NEARLITE_ALWAYS_INLINE void key4(const QueryCode& query, const std::byte* const codes[4],
-                                          const CodeInfo* const infos[4], const CodeFormat& format,
-                                          std::uint32_t out[4], const Ahead& ahead = {}) {
-    const std::size_t bytes = format.code_bytes;
-    const std::byte* const c0 = codes[0];
-    const std::byte* const c1 = codes[1];
-    const std::byte* const c2 = codes[2];
-    const std::byte* const c3 = codes[3];
-    __m128i keys;
-    if constexpr (kIsInteger<kind>) {
-      __m512i s0 = _mm512_setzero_si512();
-      __m512i s1 = s0;
-      __m512i s2 = s0;
-      __m512i s3 = s0;
-      for (std::size_t at = 0; at < bytes; at += 64) {
-        ahead.fetch(at);
-        const __m512i q = load(query.data + at);
-        s0 = add_block<kind>(s0, q, load(c0 + at));
-        s1 = add_block<kind>(s1, q, load(c1 + at));
-        s2 = add_block<kind>(s2, q, load(c2 + at));
-        s3 = add_block<kind>(s3, q, load(c3 + at));
-      }
-      keys = sums_of(s0, s1, s2, s3);
-      if constexpr (kind != CodeKind::kBits) {
-        keys =
-            finish_keys<kind>(_mm_sub_epi32(keys, _mm_set1_epi32(query.offset)), query.info, infos);
-      }
-    } else {
-      __m512 s0 = _mm512_setzero_ps();
-      __m512 s1 = s0;
-      __m512 s2 = s0;
-      __m512 s3 = s0;
-      for (std::size_t at = 0; at < bytes; at += 64) {
-        ahead.fetch(at);
-        const __m512 q = load_floats(query.data + at);
-        s0 = add_floats<kind>(s0, q, load_floats(c0 + at));
-        s1 = add_floats<kind>(s1, q, load_floats(c1 + at));
-        s2 = add_floats<kind>(s2, q, load_floats(c2 + at));
-        s3 = add_floats<kind>(s3, q, load_floats(c3 + at));
-      }
-      __m128 sums = reduce_quarters(fold(s0), fold(s1), fold(s2), fold(s3));
-      if constexpr (kind == CodeKind::kFloatDot) sums = _mm_xor_ps(sums, _mm_set1_ps(-0.0f));
-      keys = sortable_keys(sums);
-    }
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), keys);
-  }
-};
+#include "vector/kernel_avx512.inl"
 
 }  // namespace nearlite::avx512
 
 NEARLITE_AVX512_END
+
+NEARLITE_AVX512VNNI_BEGIN
+
+namespace nearlite::avx512vnni {
+
+using avx512::add_floats;
+using avx512::fold;
+using avx512::load;
+using avx512::load_floats;
+using avx512::sum_of;
+using avx512::sums_of;
+using avx512::to_query;
+
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE __m512i add_block(__m512i sums, __m512i query, __m512i code) {
+  static_assert(is_int8(kind));
+  return _mm512_dpbusd_epi32(sums, code, query);
+}
+
+#include "vector/kernel_avx512.inl"
+
+}  // namespace nearlite::avx512vnni
+
+NEARLITE_AVX512VNNI_END
+
+NEARLITE_AVX512POPCNT_BEGIN
+
+namespace nearlite::avx512popcnt {
+
+using avx512::add_floats;
+using avx512::fold;
+using avx512::load;
+using avx512::load_floats;
+using avx512::sum_of;
+using avx512::sums_of;
+using avx512::to_query;
+
+template <CodeKind kind>
+NEARLITE_ALWAYS_INLINE __m512i add_block(__m512i sums, __m512i query, __m512i code) {
+  static_assert(kind == CodeKind::kBits);
+  return _mm512_add_epi32(sums, _mm512_popcnt_epi32(_mm512_xor_si512(query, code)));
+}
+
+#include "vector/kernel_avx512.inl"
+
+}  // namespace nearlite::avx512popcnt
+
+NEARLITE_AVX512POPCNT_END
 
 #endif  // NEARLITE_X86

@@ -119,8 +119,8 @@ namespace {
 const Loops& active_loops() noexcept {
 #if NEARLITE_X86
   const SimdTarget target = active_simd_target();
-  if (target == SimdTarget::kAvx512) return avx512::kLoops;
-  if (target == SimdTarget::kAvx2) return avx2::kLoops;
+  if (target >= SimdTarget::kAvx512) return avx512::kLoops;
+  if (target >= SimdTarget::kAvx2) return avx2::kLoops;
 #endif
   return scalar::kLoops;
 }

@@ -4,6 +4,7 @@
 
 #include "vector/kernel_avx2.h"
 #include "vector/kernel_avx512.h"
+#include "vector/kernel_neon.h"
 #include "vector/kernel_scalar.h"
 
 namespace nearlite {
@@ -46,54 +47,62 @@ QueryCode prepare_query(const CodeFormat& format, const std::byte* code, CodeInf
     const CodeInfo* const places[4] = {infos, infos + 1, infos + 2, infos + 3};               \
     Kernel<kind>::key4(query, codes, places, format, out);                                    \
   }                                                                                           \
-  KeyFunctions functions(CodeKind kind) noexcept {                                            \
-    switch (kind) {                                                                           \
-      case CodeKind::kInt8Global:                                                             \
-          return {one<CodeKind::kInt8Global>, four<CodeKind::kInt8Global>};                   \
-      case CodeKind::kInt8ScaledL2:                                                           \
-        return {one<CodeKind::kInt8ScaledL2>, four<CodeKind::kInt8ScaledL2>};                 \
-      case CodeKind::kInt8ScaledDot:                                                          \
-        return {one<CodeKind::kInt8ScaledDot>, four<CodeKind::kInt8ScaledDot>};               \
-      case CodeKind::kFloatL2: return {one<CodeKind::kFloatL2>, four<CodeKind::kFloatL2>};    \
-      case CodeKind::kFloatDot: return {one<CodeKind::kFloatDot>, four<CodeKind::kFloatDot>}; \
-      case CodeKind::kFloatL1: return {one<CodeKind::kFloatL1>, four<CodeKind::kFloatL1>};    \
-      case CodeKind::kBits: return {one<CodeKind::kBits>, four<CodeKind::kBits>};             \
-    }                                                                                         \
-    return {nullptr, nullptr};                                                                \
+  template <CodeKind... kinds>                                                                \
+  KeyFunctions functions_among(CodeKind kind) noexcept {                                      \
+    KeyFunctions found{nullptr, nullptr};                                                     \
+    ((kinds == kind ? static_cast<void>(found = {one<kinds>, four<kinds>}) : void()), ...);   \
+    return found;                                                                             \
+  }
+#define NEARLITE_INT8_KINDS CodeKind::kInt8Global, CodeKind::kInt8ScaledL2, CodeKind::kInt8ScaledDot
+#define NEARLITE_ALL_KINDS \
+  NEARLITE_INT8_KINDS, CodeKind::kFloatL2, CodeKind::kFloatDot, CodeKind::kFloatL1, CodeKind::kBits
+
+// A target, and the kinds of codes it has kernels for.
+#define NEARLITE_TARGET(target, ...)                                                            \
+  namespace target {                                                                            \
+  namespace {                                                                                   \
+  NEARLITE_KEY_FUNCTIONS                                                                        \
+  KeyFunctions functions(CodeKind kind) noexcept { return functions_among<__VA_ARGS__>(kind); } \
+  }                                                                                             \
   }
 
-namespace scalar {
-namespace {
-NEARLITE_KEY_FUNCTIONS
-}  // namespace
-}  // namespace scalar
-
+NEARLITE_TARGET(scalar, NEARLITE_ALL_KINDS)
 #if NEARLITE_X86
 NEARLITE_AVX2_BEGIN
-namespace avx2 {
-namespace {
-NEARLITE_KEY_FUNCTIONS
-}  // namespace
-}  // namespace avx2
+NEARLITE_TARGET(avx2, NEARLITE_ALL_KINDS)
 NEARLITE_AVX2_END
-
 NEARLITE_AVX512_BEGIN
-namespace avx512 {
-namespace {
-NEARLITE_KEY_FUNCTIONS
-}  // namespace
-}  // namespace avx512
+NEARLITE_TARGET(avx512, NEARLITE_ALL_KINDS)
 NEARLITE_AVX512_END
+NEARLITE_AVX512VNNI_BEGIN
+NEARLITE_TARGET(avx512vnni, NEARLITE_INT8_KINDS)
+NEARLITE_AVX512VNNI_END
+NEARLITE_AVX512POPCNT_BEGIN
+NEARLITE_TARGET(avx512popcnt, CodeKind::kBits)
+NEARLITE_AVX512POPCNT_END
+#elif NEARLITE_ARM64
+NEARLITE_TARGET(neon, NEARLITE_ALL_KINDS)
+NEARLITE_DOTPROD_BEGIN
+NEARLITE_TARGET(dotprod, NEARLITE_INT8_KINDS)
+NEARLITE_DOTPROD_END
 #endif
 
+#undef NEARLITE_TARGET
+#undef NEARLITE_ALL_KINDS
+#undef NEARLITE_INT8_KINDS
 #undef NEARLITE_KEY_FUNCTIONS
 
 KeyFunctions key_functions(CodeKind kind, SimdTarget target) noexcept {
-#if NEARLITE_X86
-  if (target == SimdTarget::kAvx512) return avx512::functions(kind);
-  if (target == SimdTarget::kAvx2) return avx2::functions(kind);
-#else
   static_cast<void>(target);
+#if NEARLITE_X86
+  if (target >= SimdTarget::kAvx512Popcnt && kind == CodeKind::kBits)
+    return avx512popcnt::functions(kind);
+  if (target >= SimdTarget::kAvx512Vnni && is_int8(kind)) return avx512vnni::functions(kind);
+  if (target >= SimdTarget::kAvx512) return avx512::functions(kind);
+  if (target >= SimdTarget::kAvx2) return avx2::functions(kind);
+#elif NEARLITE_ARM64
+  if (target >= SimdTarget::kDotProd && is_int8(kind)) return dotprod::functions(kind);
+  if (target >= SimdTarget::kNeon) return neon::functions(kind);
 #endif
   return scalar::functions(kind);
 }

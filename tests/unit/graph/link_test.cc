@@ -61,8 +61,7 @@ TEST_P(LinkOfDim, GivesTheSameRecordsForAnyNumberOfThreadsAndEveryTarget) {
   for (std::size_t i = 100; i < codes.size(); i += 11) codes[i] = codes[i - 60];
   const SimdTarget supported = supported_simd_target();
   std::string expected;
-  for (const SimdTarget target : {SimdTarget::kScalar, SimdTarget::kAvx2, SimdTarget::kAvx512}) {
-    if (target > supported) continue;
+  for (const SimdTarget target : supported_simd_targets()) {
     force_simd_target(target);
     for (const unsigned thread_count : {1U, 2U, 4U}) {
       auto graph = make_graph(graph_options(GetParam(), 8, 60));

@@ -170,8 +170,7 @@ TEST(Search, OfLongCodesGoesByTheirHeads) {
   const std::vector<TestCode> queries = encode_many(source, 40);
   const SimdTarget supported = supported_simd_target();
   std::vector<NodeId> first;
-  for (const SimdTarget target : {SimdTarget::kScalar, SimdTarget::kAvx2, SimdTarget::kAvx512}) {
-    if (target > supported) continue;
+  for (const SimdTarget target : supported_simd_targets()) {
     force_simd_target(target);
     auto graph = make_graph(graph_options(kDim, 8, 60));
     insert_all(*graph, codes);
@@ -205,8 +204,7 @@ TEST(Search, AStoredCodeAsAQuery) {
   for (const std::uint32_t dim : {64U, 384U, 768U, 1536U}) {
     ClusteredVectors source(dim, dim, 4, 0.7f);
     const std::vector<TestCode> codes = encode_many(source, 20);
-    for (const SimdTarget target : {SimdTarget::kScalar, SimdTarget::kAvx2, SimdTarget::kAvx512}) {
-      if (target > supported) continue;
+    for (const SimdTarget target : supported_simd_targets()) {
       SCOPED_TRACE(std::string(name_of(target)) + ", " + std::to_string(dim));
       force_simd_target(target);
       auto graph = make_graph(graph_options(dim, 8, 60));
@@ -270,8 +268,7 @@ TEST_P(SearchOfKind, IsExactOnEveryTarget) {
   }
   const KeyFunctions plain = key_functions(GetParam(), SimdTarget::kScalar);
   std::vector<NodeRecord> first_records;
-  for (const SimdTarget target : {SimdTarget::kScalar, SimdTarget::kAvx2, SimdTarget::kAvx512}) {
-    if (target > supported) continue;
+  for (const SimdTarget target : supported_simd_targets()) {
     force_simd_target(target);
     auto graph = make_graph(options);
     insert_all(*graph, codes);

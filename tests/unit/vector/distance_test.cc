@@ -34,7 +34,7 @@ TEST(Distance, EveryTargetEqualsTheReference) {
       for (const Metric metric : kMetrics) {
         const double expected = reference::distance(metric, a.data() + 1, b.data() + 1, dim);
         EXPECT_TRUE(std::isfinite(expected));
-        for (const SimdTarget target : supported_targets()) {
+        for (const SimdTarget target : supported_simd_targets()) {
           SCOPED_TRACE(std::string(name_of(metric)) + " " + std::string(name_of(target)) + " dim " +
                        std::to_string(dim));
           const ForcedTarget forced(target);
@@ -124,7 +124,7 @@ TEST(Distance, HammingEqualsTheReference) {
     std::vector<std::byte> b(bytes);
     for (std::byte& x : a) x = static_cast<std::byte>(random());
     for (std::byte& x : b) x = static_cast<std::byte>(random());
-    for (const SimdTarget target : supported_targets()) {
+    for (const SimdTarget target : supported_simd_targets()) {
       const ForcedTarget forced(target);
       EXPECT_EQ(hamming_distance(a.data(), b.data(), bytes),
                 reference::hamming_distance(a.data(), b.data(), bytes));

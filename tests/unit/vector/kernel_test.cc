@@ -98,7 +98,7 @@ TEST(Kernel, AllTargetsEqualScalar) {
             infos[i] = samples[i].info;
             expected[i] = scalar.key(query, codes[i], infos[i], format);
           }
-          for (const SimdTarget target : supported_targets()) {
+          for (const SimdTarget target : supported_simd_targets()) {
             SCOPED_TRACE(std::string(name_of(target)) + " kind " +
                          std::to_string(static_cast<int>(kind)) + " bytes " +
                          std::to_string(code_bytes));
@@ -129,7 +129,7 @@ TEST(Kernel, Int8GlobalIsTheSquaredDistanceOfTheCodes) {
   }
   std::vector<Line> buffer(5);
   const QueryCode query = prepare_query(format, a.code(), a.info, buffer[0].bytes.data());
-  for (const SimdTarget target : supported_targets()) {
+  for (const SimdTarget target : supported_simd_targets()) {
     const KeyFunctions functions = key_functions(format.kind, target);
     EXPECT_EQ(functions.key(query, b.code(), b.info, format), expected);
     EXPECT_EQ(functions.key(query, a.code(), a.info, format), 0u);
@@ -164,7 +164,7 @@ TEST(Kernel, BitsCountsDifferences) {
   b[0].bytes[8] = std::byte{0b100000};
   a[0].bytes[8] = std::byte{0b100001};
   const QueryCode query = prepare_query(format, a[0].bytes.data(), {}, buffer[0].bytes.data());
-  for (const SimdTarget target : supported_targets()) {
+  for (const SimdTarget target : supported_simd_targets()) {
     EXPECT_EQ(key_functions(format.kind, target).key(query, b[0].bytes.data(), {}, format), 4u);
   }
 }
@@ -182,7 +182,7 @@ TEST(Kernel, ScaledL2NeverYieldsNegativeOrNaN) {
   const std::array<const std::byte*, 4> codes{damaged.code(), damaged.code(), damaged.code(),
                                               damaged.code()};
   const std::array<CodeInfo, 4> infos{damaged.info, damaged.info, damaged.info, damaged.info};
-  for (const SimdTarget target : supported_targets()) {
+  for (const SimdTarget target : supported_simd_targets()) {
     const KeyFunctions functions = key_functions(format.kind, target);
     EXPECT_EQ(functions.key(query, codes[0], infos[0], format), sortable_key(0.0f));
     std::array<std::uint32_t, 4> keys{};
@@ -202,11 +202,28 @@ TEST(SortableKey, OrdersFloats) {
 
 TEST(SimdTarget, ForceIsClampedToTheCpu) {
   const SimdTarget before = active_simd_target();
-  EXPECT_EQ(force_simd_target(SimdTarget::kScalar), SimdTarget::kScalar);
-  EXPECT_EQ(active_simd_target(), SimdTarget::kScalar);
-  EXPECT_EQ(force_simd_target(SimdTarget::kAvx512), supported_simd_target());
-  EXPECT_EQ(active_simd_target(), supported_simd_target());
+  const auto supported = supported_simd_targets();
+  EXPECT_EQ(supported.front(), SimdTarget::kScalar);
+  EXPECT_EQ(supported.back(), supported_simd_target());
+  for (int i = 0; i <= static_cast<int>(SimdTarget::kDotProd); ++i) {
+    const auto wish = static_cast<SimdTarget>(i);
+    const auto above = std::upper_bound(supported.begin(), supported.end(), wish);
+    EXPECT_EQ(force_simd_target(wish), *(above - 1)) << name_of(wish);
+    EXPECT_EQ(active_simd_target(), *(above - 1)) << name_of(wish);
+  }
   force_simd_target(before);
+}
+
+// A CPU of this architecture has more than the plain loops, except some x86-64 without AVX2.
+TEST(SimdTarget, IsOfThisArchitecture) {
+  for (const SimdTarget target : supported_simd_targets()) {
+    const bool is_arm = target == SimdTarget::kNeon || target == SimdTarget::kDotProd;
+    EXPECT_TRUE(target == SimdTarget::kScalar || is_arm == (NEARLITE_ARM64 != 0))
+        << name_of(target);
+  }
+  if (NEARLITE_ARM64 != 0) {
+    EXPECT_GE(supported_simd_target(), SimdTarget::kNeon);
+  }
 }
 
 TEST(Names, RoundTrip) {

@@ -140,7 +140,7 @@ TEST(Quantizer, SameBytesOnEveryTarget) {
         const std::vector<float> other = gaussian_vector(random, dim, scale);
         std::vector<Encoded> encoded;
         std::vector<float> rescored;
-        for (const SimdTarget target : supported_targets()) {
+        for (const SimdTarget target : supported_simd_targets()) {
           const ForcedTarget forced(target);
           encoded.push_back(encode(quantizer, vector));
           SearchQuery query;

@@ -33,14 +33,6 @@ inline std::vector<float> gaussian_vector(std::mt19937_64& random, std::size_t d
   return vector;
 }
 
-inline std::vector<SimdTarget> supported_targets() {
-  std::vector<SimdTarget> targets{SimdTarget::kScalar};
-  for (const SimdTarget target : {SimdTarget::kAvx2, SimdTarget::kAvx512}) {
-    if (target <= supported_simd_target()) targets.push_back(target);
-  }
-  return targets;
-}
-
 /// Forces a target for the life of the object.
 class ForcedTarget {
  public:
