@@ -17,6 +17,7 @@ std::shared_ptr<Table> Connection::find(const std::string& schema, const std::st
 }
 
 void Connection::add(std::shared_ptr<Table> table) {
+  std::erase_if(tables_, [&](const auto& entry) { return entry.second->is_left_behind(*table); });
   std::shared_ptr<Table>& place = tables_[{table->schema(), table->uuid()}];
   if (place && place != table) place->retire();
   place = std::move(table);
@@ -81,22 +82,28 @@ Result<std::vector<Connection::Name>> Connection::list_names() {
   return names;
 }
 
+Result<std::shared_ptr<Table>> Connection::in_use(const std::string& schema,
+                                                  const std::string& name) const {
+  std::shared_ptr<Table> found;
+  for (const auto& [key, table] : tables_) {
+    if (!table->is_attached() || (!schema.empty() && table->schema() != schema)) continue;
+    NEARLITE_TRY(table->settle_name());
+    if (sqlite3_stricmp(table->name().c_str(), name.c_str()) != 0) continue;
+    NEARLITE_ASSIGN(const bool is_real, table->is_real());
+    if (is_real && (!found || table->schema() == "main")) found = table;
+  }
+  return found;
+}
+
 Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
-  const auto lookup = [&]() -> std::shared_ptr<Table> {
-    for (const auto& [key, table] : tables_) {
-      if (table->is_attached() && table->is_real() && table->schema() == name.schema &&
-          sqlite3_stricmp(table->name().c_str(), name.table.c_str()) == 0) {
-        return table;
-      }
-    }
-    return nullptr;
-  };
-  if (auto table = lookup()) return table;
+  NEARLITE_ASSIGN(std::shared_ptr<Table> table, in_use(name.schema, name.table));
+  if (table) return table;
   // Preparing a statement over the table makes SQLite call xConnect.
   const std::string sql =
       "SELECT 1 FROM " + quote_identifier(name.schema) + "." + quote_identifier(name.table);
   NEARLITE_TRY(Statement::prepare(db_, sql, name.table, 0).status());
-  if (auto table = lookup()) return table;
+  NEARLITE_ASSIGN(table, in_use(name.schema, name.table));
+  if (table) return table;
   const auto is_legacy = has_legacy_tables(db_, name.schema, name.table);
   if (is_legacy.ok() && *is_legacy) {
     const std::string quoted = quote_identifier(name.table);
@@ -110,13 +117,7 @@ Result<std::shared_ptr<Table>> Connection::connect(const Name& name) {
 Result<std::shared_ptr<Table>> Connection::resolve(std::string_view wanted) {
   if (!wanted.empty()) {
     // The common case first: a table in use, by its bare name.
-    std::shared_ptr<Table> found;
-    for (const auto& [key, table] : tables_) {
-      if (table->is_attached() && table->is_real() &&
-          sqlite3_stricmp(table->name().c_str(), std::string(wanted).c_str()) == 0) {
-        if (!found || table->schema() == "main") found = table;
-      }
-    }
+    NEARLITE_ASSIGN(std::shared_ptr<Table> found, in_use("", std::string(wanted)));
     if (found) return found;
   }
   NEARLITE_ASSIGN(std::vector<Name> names, list_names());

@@ -62,6 +62,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool is_vec0 = false;
   };
   Result<std::vector<Name>> list_names();
+  /// The table of this name that is in use and in the file, or null; of any schema, main before
+  /// others, when `schema` is empty.
+  Result<std::shared_ptr<Table>> in_use(const std::string& schema, const std::string& name) const;
   Result<std::shared_ptr<Table>> connect(const Name& name);
 
   sqlite3* db_;

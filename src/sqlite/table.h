@@ -75,11 +75,16 @@ class Table : public std::enable_shared_from_this<Table> {
   /// The vector column called `name`; the first when empty.
   Result<std::size_t> find_vector(std::string_view name) const;
 
-  /// To be asked before name(), which it may correct: a rollback may have undone a rename.
-  /// False when the table is known by a name it does not have any more, or was made by a
-  /// transaction that took that back (SQLite keeps the sqlite3_vtab until the transaction ends, so
-  /// it still looks attached).
-  [[nodiscard]] bool is_real();
+  /// To be called before name(), which it may correct: a rollback may have undone a rename.
+  Status settle_name();
+  /// Whether the file has this very table under its name. Not so when the table was made by a
+  /// transaction that took that back, or when another connection has dropped it and perhaps made
+  /// another in its place: as long as the transaction lasts, or some prepared statement, SQLite
+  /// keeps the sqlite3_vtab, and it still looks attached. Cost: one row of <t>_config is read.
+  Result<bool> is_real();
+  /// Whether only memory is left of this table: another of its name has come, and SQLite has let go
+  /// of this one.
+  [[nodiscard]] bool is_left_behind(const Table& successor) const noexcept;
   /// To be called before anything else is done with the table: says why it cannot be used, if so,
   /// and reads settings again that a rollback may have changed.
   Status ready();

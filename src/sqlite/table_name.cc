@@ -75,25 +75,36 @@ Result<bool> Table::has_shadow_tables(const std::string& name) {
 
 // A ROLLBACK TO may have undone a rename: finds the name under which our tables are now.
 Status Table::find_current_name() {
-  name_in_doubt_ = false;
   std::vector<std::string> candidates = former_names_;
   candidates.push_back(name_);
   for (auto name = candidates.rbegin(); name != candidates.rend(); ++name) {
     NEARLITE_ASSIGN(const bool here, has_shadow_tables(*name));
-    if (here) {
-      set_name(*name);
-      return {};
-    }
+    if (!here) continue;
+    set_name(*name);
+    break;
   }
+  name_in_doubt_ = false;
   return {};
 }
 
-bool Table::is_real() {
+Status Table::settle_name() {
+  return name_in_doubt_ && !is_retired_ ? find_current_name() : Status();
+}
+
+Result<bool> Table::is_real() {
   if (is_retired_) return false;
-  if (name_in_doubt_ && !find_current_name().ok()) return false;
-  if (!is_new_ && !was_dropped_ && former_names_.empty()) return true;
+  if (!broken_.ok()) return true;  // ready() says what is wrong
   const auto here = has_shadow_tables(name_);
-  return here.ok() && *here;
+  // A damaged uuid is no other table's.
+  if (here.status().code() == Code::kCorruption) return true;
+  return here;
+}
+
+bool Table::is_left_behind(const Table& successor) const noexcept {
+  const bool is_of_this_transaction =
+      is_new_ || was_dropped_ || is_writing() || !former_names_.empty();
+  return this != &successor && !is_attached() && !is_of_this_transaction &&
+         schema_ == successor.schema_ && equals_ignoring_case(name_, successor.name_);
 }
 
 }  // namespace nearlite::sqlite

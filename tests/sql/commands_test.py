@@ -74,6 +74,38 @@ class Commands(SqlCase):
         found = json.loads(self.db.one("SELECT nearlite_stats('u')"))["indexes"][0]
         self.assertEqual(found["ef_search"], 200)
 
+    def test_what_create_fixed_changes_by_a_table_in_its_place(self):
+        self.db.run("PRAGMA journal_mode = WAL")
+        other = self.connect()
+        digest = self.db.one("SELECT nearlite_digest('t')")
+        for end in ("ROLLBACK", "ROLLBACK TO s", "COMMIT"):
+            with self.subTest(end):
+                for sql in (
+                    "BEGIN",
+                    "SAVEPOINT s",
+                    "ALTER TABLE t RENAME TO t_before",
+                    "CREATE VIRTUAL TABLE t USING hnsw(embedding float16[8] metric=cosine, m=24)",
+                    "INSERT INTO t(rowid, embedding) SELECT rowid, embedding FROM t_before",
+                    "DROP TABLE t_before",
+                ):
+                    self.db.run(sql)
+                self.assertEqual(self.db.one("SELECT count(*) FROM t"), 300)
+                self.check(other)  # its own snapshot
+                self.db.run(end)
+                if end == "ROLLBACK TO s":
+                    self.db.run("COMMIT")
+                if end != "COMMIT":
+                    self.assertEqual(self.db.one("SELECT nearlite_digest('t')"), digest)
+                    self.check()
+        for db in (self.db, other, self.connect()):
+            stats = json.loads(db.one("SELECT nearlite_stats('t')"))["indexes"][0]
+            self.assertEqual((stats["metric"], stats["m"], stats["element"]),
+                             ("cosine", 24, "float16"))
+            query = blob(self.rows[7])
+            first = db.run("SELECT rowid, distance FROM t WHERE embedding MATCH ? AND k = 1", query)
+            self.assertEqual(first[0][0], 7)
+            self.assertEqual(db.one("SELECT nearlite_check('t')"), "ok")
+
     def test_stats(self):
         stats = self.stats()
         self.assertEqual(stats["live"], 300)

@@ -1,5 +1,7 @@
 """CREATE VIRTUAL TABLE … USING hnsw(…): which forms are accepted, and what is refused."""
 
+import random
+
 from sqlcase import ERROR, SqlCase, Vectors, blob, main
 
 FULL = """CREATE VIRTUAL TABLE docs USING hnsw(
@@ -197,6 +199,19 @@ class Create(SqlCase):
     def test_a_path_that_leaves_the_folder_is_refused(self):
         for path in ("/tmp/x.idx", "../x.idx", "a/b.idx"):
             self.refused(f"dim=4, path='{path}'", path)
+
+    def test_bits_take_little_room(self):
+        # R100 asks for 600 bytes a row of 1,536 dimensions: a sixth goes to the links
+        db = self.connect()
+        db.run("CREATE VIRTUAL TABLE t USING hnsw(v bit[1536])")
+        random.seed(1)
+        db.run("BEGIN")
+        for _ in range(2000):
+            db.run("INSERT INTO t(v) VALUES(?)", random.randbytes(192))
+        db.run("COMMIT")
+        size = db.one("PRAGMA page_count") * db.one("PRAGMA page_size")
+        self.assertGreater(size, 2000 * 192)
+        self.assertLess(size, 2000 * 400)
 
 
 if __name__ == "__main__":
