@@ -48,8 +48,11 @@ Status from_sqlite(sqlite3* db, int rc, std::string_view context) {
   const bool is_same = (remembered & 0xff) == (rc & 0xff);
   const int extended = is_same && (rc >> 8) == 0 ? remembered : rc;
   const char* text = is_same ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
-  std::string message = "nearlite: ";
-  message.append(context).append(": ").append(text == nullptr ? "unknown error" : text);
+  const std::string_view told(text == nullptr ? "unknown error" : text);
+  std::string message;
+  // What a statement over one of our tables says has said whose it is.
+  if (!told.starts_with("nearlite: ")) message.append("nearlite: ").append(context).append(": ");
+  message.append(told);
   return Status::from_sqlite(code_of(rc), extended, std::move(message));
 }
 

@@ -28,7 +28,8 @@ class BadInput(SqlCase):
                 "SELECT rowid FROM docs WHERE embedding MATCH ? AND k = 1",
                 "SELECT rowid FROM vss_knn(?, 1)",
             ):
-                self.fails(ERROR, self.db.run, sql, vector)
+                found = self.fails(ERROR, self.db.run, sql, vector)
+                self.assertEqual(found.message.count("nearlite: "), 1, found.message)
             found = self.fails(ERROR, self.db.run, "INSERT INTO docs(embedding) VALUES(?)", vector)
             for name in ("docs", "embedding") + names:
                 self.assertIn(str(name), found.message)

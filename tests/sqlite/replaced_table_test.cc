@@ -41,7 +41,7 @@ class ReplacedTable : public testing::Test {
     writer_.must("COMMIT");
   }
 
-  test::Scratch scratch_;
+  test::ScratchFolder scratch_;
   std::string path_;
   Database writer_;
   Database reader_;
@@ -70,12 +70,12 @@ TEST_F(ReplacedTable, FunctionsAnswerFromTheNewOne) {
         EXPECT_EQ(std::get<double>(rows[1][1]), two) << from;
       }
       EXPECT_EQ(reader_.number("SELECT nearlite_stats('t') ->> '$.indexes[0].live'"), 5);
-      EXPECT_EQ(to_text(reader_.scalar("SELECT nearlite_check('t')")), "'ok'");
+      EXPECT_EQ(test::to_text(reader_.scalar("SELECT nearlite_check('t')")), "'ok'");
       EXPECT_EQ(reader_.scalar("SELECT nearlite_digest('t')"),
                 writer_.scalar("SELECT nearlite_digest('t')"));
       ASSERT_EQ(reader_.exec("SELECT hnsw_add('t', 77, '[9,9,9,9]')"), SQLITE_OK);
       EXPECT_EQ(writer_.number("SELECT count(*) FROM t"), 6);
-      EXPECT_EQ(to_text(writer_.scalar("SELECT nearlite_check('t')")), "'ok'");
+      EXPECT_EQ(test::to_text(writer_.scalar("SELECT nearlite_check('t')")), "'ok'");
     }
   }
 }
