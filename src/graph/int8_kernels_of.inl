@@ -1,4 +1,5 @@
-// The same for targets that have something of their own for int8 codes only.
+// The loops by kind of code, for targets that have something of their own for int8 codes only.
+// Included once per SIMD target, after neighbors_loop.inl.
 
 const GraphKernels& int8_kernels_of(CodeKind kind) noexcept {
   switch (kind) {

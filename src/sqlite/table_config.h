@@ -23,6 +23,8 @@ inline constexpr std::string_view kSettingPrefix = "setting.";
 
 /// Values are short texts kept as blobs; empty if there is none.
 [[nodiscard]] Result<std::string> config_text(Store& store, std::string_view key);
+/// The same; kCorruption if there is none.
+[[nodiscard]] Result<std::string> needed_config_text(Store& store, std::string_view key);
 
 /// Refuses what `path=` may not be.
 [[nodiscard]] Status check_path(const std::string& table, const std::string& path);

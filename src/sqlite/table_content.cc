@@ -11,6 +11,7 @@
 #include "sqlite/connection.h"
 #include "sqlite/content_infer.h"
 #include "sqlite/table.h"
+#include "sqlite/table_config.h"
 
 namespace nearlite::sqlite {
 
@@ -21,16 +22,6 @@ constexpr std::string_view kRowidKey = "content.rowid";
 constexpr std::string_view kVectorKey = "content.vector";
 constexpr std::string_view kElementKey = "content.element";
 constexpr std::string_view kDimKey = "content.dim";
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
-
-Result<std::string> config_text(Store& store, std::string_view key) {
-  NEARLITE_ASSIGN(const auto bytes, store.find_config(key));
-  if (!bytes) return corruption("config", "no " + std::string(key));
-  return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-}
 
 }  // namespace
 
@@ -64,11 +55,11 @@ Status Table::write_content_config() {
 
 // CONNECT.
 Status Table::load_content_config(Store& config) {
-  NEARLITE_ASSIGN(content_names_.table, config_text(config, kTableKey));
-  NEARLITE_ASSIGN(content_names_.rowid, config_text(config, kRowidKey));
-  NEARLITE_ASSIGN(content_names_.vector, config_text(config, kVectorKey));
-  NEARLITE_ASSIGN(const std::string element, config_text(config, kElementKey));
-  NEARLITE_ASSIGN(const std::string dim_text, config_text(config, kDimKey));
+  NEARLITE_ASSIGN(content_names_.table, needed_config_text(config, kTableKey));
+  NEARLITE_ASSIGN(content_names_.rowid, needed_config_text(config, kRowidKey));
+  NEARLITE_ASSIGN(content_names_.vector, needed_config_text(config, kVectorKey));
+  NEARLITE_ASSIGN(const std::string element, needed_config_text(config, kElementKey));
+  NEARLITE_ASSIGN(const std::string dim_text, needed_config_text(config, kDimKey));
   const auto type = find_element_type(element);
   const int dim = std::atoi(dim_text.c_str());
   if (!type || dim < 1 || dim > static_cast<int>(kDimMax)) {

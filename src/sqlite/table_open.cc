@@ -39,6 +39,10 @@ std::uint32_t from_environment(const char* name, std::uint32_t usual, int max) {
   return static_cast<std::uint32_t>(std::clamp(std::atoi(text), 0, max));
 }
 
+std::string text_of(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 }  // namespace
 
 // A schema may come from a stranger's file, so its text must not choose where we write: a bare name
@@ -60,11 +64,15 @@ Status check_path(const std::string& table, const std::string& path) {
   return {};
 }
 
-// Config values are short texts kept as blobs.
 Result<std::string> config_text(Store& store, std::string_view key) {
   NEARLITE_ASSIGN(const auto bytes, store.find_config(key));
-  if (!bytes) return std::string();
-  return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  return bytes ? text_of(*bytes) : std::string();
+}
+
+Result<std::string> needed_config_text(Store& store, std::string_view key) {
+  NEARLITE_ASSIGN(const auto bytes, store.find_config(key));
+  if (!bytes) return corruption("config", "no " + std::string(key));
+  return text_of(*bytes);
 }
 
 // The side file lies beside the database file; in-memory and temporary databases have none.

@@ -17,9 +17,6 @@ namespace nearlite::avx2 {
 NEARLITE_ALWAYS_INLINE __m256i load(const std::byte* bytes) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
 }
-NEARLITE_ALWAYS_INLINE __m128i load_half(const std::byte* bytes) {
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
-}
 NEARLITE_ALWAYS_INLINE __m256 load_floats(const std::byte* bytes) {
   return _mm256_loadu_ps(reinterpret_cast<const float*>(bytes));
 }
@@ -116,7 +113,7 @@ inline constexpr bool kIsInteger = is_int8(kind) || kind == CodeKind::kBits;
 
 template <CodeKind kind>
 struct Kernel {
-  static constexpr std::size_t kStep = 32;
+  static constexpr std::size_t kStep = 32;  // bytes of the query handled at a time
   static NEARLITE_ALWAYS_INLINE __m256i add_step(__m256i sums, __m256i query,
                                                  const std::byte* code) {
     return kind == CodeKind::kBits ? add_bits(sums, query, code) : add_bytes(sums, query, code);

@@ -201,7 +201,7 @@ class Create(SqlCase):
             self.refused(f"dim=4, path='{path}'", path)
 
     def test_bits_take_little_room(self):
-        # R100 asks for 600 bytes a row of 1,536 dimensions: a sixth goes to the links
+        # R100 asks for 600 bytes a row of 1,536 dimensions. The vector has 192, the rest is links.
         db = self.connect()
         db.run("CREATE VIRTUAL TABLE t USING hnsw(v bit[1536])")
         random.seed(1)

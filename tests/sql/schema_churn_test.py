@@ -2,8 +2,8 @@
 
 Three connections, two databases each, the second of which is now one file, now another: tables are
 made, dropped, renamed, replaced by others of their name, written and searched, in transactions and
-savepoints that are taken back. After each step some connection is asked about some table, by every
-way there is, with and without prepared statements that still refer to what was there before.
+savepoints that are taken back. After each step some connection is asked about some table, by MATCH
+and by name, while the driver's cache has prepared statements that refer to what was there before.
 
 NEARLITE_SEED chooses the history, NEARLITE_STEPS its length.
 """
@@ -24,7 +24,7 @@ NAMES = ("t", "u", "w")
 
 
 class Side:
-    """A connection: which files it sees, and its statements that are kept."""
+    """A connection, and which files it sees under which name."""
 
     def __init__(self, case, main_file, other_file):
         self.db = case.connect(main_file)

@@ -1,13 +1,16 @@
 // The same statements write the same bytes and answer with the same bits on every processor: on
-// each instruction set that this one has, for any number of threads, and on 64-bit ARM
-// (scripts/test-arm64), for replicas compare files. What is expected was written on x86-64. It
-// changes with the format, or with how a graph is built; CHANGELOG.md says so then.
+// each instruction set that this one has, and on 64-bit ARM (scripts/test-arm64), for replicas
+// compare files. Numbers of threads are compared by tests/stress/digest_test.cc. What is expected
+// was written on x86-64. It changes with the format, or with how a graph is built; CHANGELOG.md
+// says so then.
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
