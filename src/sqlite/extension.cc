@@ -14,9 +14,8 @@
 #include "sqlite/functions_sparse.h"
 #include "sqlite/functions_vector.h"
 #include "sqlite/handles.h"
+#include "sqlite/host.h"
 #include "sqlite/vec_each.h"
-
-SQLITE_EXTENSION_INIT1
 
 namespace nearlite::sqlite {
 
@@ -121,7 +120,6 @@ Status initialise(sqlite3* db) {
 
 extern "C" __attribute__((visibility("default"))) int sqlite3_nearlite_init(
     sqlite3* db, char** error, const sqlite3_api_routines* api) noexcept {
-  SQLITE_EXTENSION_INIT2(api);
-  static_cast<void>(api);
+  nearlite::sqlite::use_host(api);
   return nearlite::sqlite::guard(error, [&] { return nearlite::sqlite::initialise(db); });
 }

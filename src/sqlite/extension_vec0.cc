@@ -6,10 +6,9 @@
 #include "sqlite/boundary.h"
 #include "sqlite/connection.h"
 #include "sqlite/handles.h"
+#include "sqlite/host.h"
 #include "sqlite/vec0_functions.h"
 #include "sqlite/vec_each.h"
-
-SQLITE_EXTENSION_INIT3
 
 namespace nearlite::sqlite {
 
@@ -58,7 +57,6 @@ Status initialise(sqlite3* db) {
 
 extern "C" __attribute__((visibility("default"))) int sqlite3_vec_init(
     sqlite3* db, char** error, const sqlite3_api_routines* api) noexcept {
-  SQLITE_EXTENSION_INIT2(api);
-  static_cast<void>(api);
+  nearlite::sqlite::use_host(api);
   return nearlite::sqlite::guard(error, [&] { return nearlite::sqlite::initialise(db); });
 }

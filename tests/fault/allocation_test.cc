@@ -4,10 +4,6 @@
 // What must hold afterwards: support/sweep.h; besides, a closed connection leaves no memory behind,
 // neither SQLite's nor ours. Without NEARLITE_LONG=1 a part of the points is tried, spread evenly
 // from an offset that the seed chooses.
-#ifndef SQLITE_CORE
-#define SQLITE_CORE 1  // Direct calls, as in the library that is linked.
-#endif
-
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
@@ -108,7 +104,7 @@ void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noex
 namespace nearlite::test {
 namespace {
 
-constexpr std::uint64_t kPointsPerRun = 150;
+constexpr std::uint64_t kPointsPerRun = 75;
 
 class AllocationInjector final : public Injector {
  public:

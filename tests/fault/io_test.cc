@@ -17,7 +17,7 @@
 namespace nearlite::test {
 namespace {
 
-constexpr std::uint64_t kPointsPerRun = 250;
+constexpr std::uint64_t kPointsPerRun = 125;
 
 // The plan remembers where it stands between two statements, in which the harness itself reads.
 class IoInjector : public Injector {

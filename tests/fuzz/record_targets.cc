@@ -1,6 +1,3 @@
-#ifndef SQLITE_CORE
-#define SQLITE_CORE 1  // plan.h: direct calls, as in the library that is linked
-#endif
 #include "fuzz/record_targets.h"
 
 #include <algorithm>

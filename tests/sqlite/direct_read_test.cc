@@ -1,9 +1,5 @@
 // Bytes read past SQLite equal those read through it, wherever SQLite put them; and when the file
 // is old, moved, damaged or not there, the reader says so or lets the caller see it.
-#ifndef SQLITE_CORE
-#define SQLITE_CORE 1  // Direct calls, as in the library that is linked.
-#endif
-
 #include "sqlite/direct_read.h"
 
 #include <fcntl.h>

@@ -1,8 +1,4 @@
 // The scalar functions on vectors and vec_each, through SQL.
-#ifndef SQLITE_CORE
-#define SQLITE_CORE 1  // Direct calls, as in the library that is linked.
-#endif
-
 #include "sqlite/functions_vector.h"
 
 #include <gtest/gtest.h>

@@ -1,10 +1,6 @@
 // Failures inside the store's nested statements: the n-th allocation, ours or SQLite's, and an
 // interrupt at the n-th instruction, for every n until the whole script works. Every failure has
 // its own code, nothing leaks or stays open, and after a rollback the store is as before.
-#ifndef SQLITE_CORE
-#define SQLITE_CORE 1  // Direct calls, as in the library that is linked.
-#endif
-
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 

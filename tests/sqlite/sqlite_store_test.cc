@@ -1,9 +1,5 @@
 // The store over shadow tables: the contract of every store, and what only SQLite brings: names,
 // damaged rows, failures with their extended codes, no statement left open.
-#ifndef SQLITE_CORE
-#define SQLITE_CORE 1  // Direct calls, as in the library that is linked.
-#endif
-
 #include "sqlite/sqlite_store.h"
 
 #include <gtest/gtest.h>
