@@ -93,6 +93,9 @@ foreach(layer base vector graph storage index dialect sqlite api formats embed)
     add_executable(unit_${layer} ${sources} ${ladder_${layer}})
   endif()
   target_link_libraries(unit_${layer} PRIVATE nearlite_test_flags)
+  if(layer MATCHES "base|vector|graph|storage|index")  # GoogleTest is parsed once for four files
+    set_target_properties(unit_${layer} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
+  endif()
   nearlite_gtest_executable(unit_${layer} unit/${layer}/)
 endforeach()
 

@@ -28,6 +28,8 @@ struct Hit {
 };
 using Hits = std::vector<Hit>;
 
+inline constexpr std::int64_t kNearest = 10;  ///< answers the acts ask for
+
 /// What the acts share. `database` is closed and opened anew between some of them.
 struct Demo {
   std::string data;  ///< folder of the data files

@@ -13,7 +13,6 @@
 namespace nearlite::cli {
 namespace {
 
-constexpr std::int64_t kNearest = 10;
 constexpr std::size_t kQueriesCompared = 50;
 
 // Everything a later answer is compared with, bit for bit.

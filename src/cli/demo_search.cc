@@ -10,7 +10,6 @@
 namespace nearlite::cli {
 namespace {
 
-constexpr std::int64_t kNearest = 10;
 constexpr std::size_t kQueriesShown = 7;
 constexpr std::int64_t kSentencesShown = 3;
 constexpr std::size_t kGlossWidth = 66;

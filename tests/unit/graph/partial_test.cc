@@ -11,7 +11,6 @@
 namespace nearlite {
 namespace {
 
-constexpr std::uint32_t kDim = 32;
 constexpr NodeId kNodes = 3000;
 
 /// Hands out the nodes of a whole graph, as they are or changed, or fails.
@@ -63,6 +62,7 @@ class GraphSource : public NodeSource {
 
 class PartialTest : public testing::Test {
  protected:
+  static constexpr std::uint32_t kDim = 32;
   PartialTest() : source_(test_seed(61), kDim, 20, 0.4f), whole_(make_graph(options())) {
     insert_all(*whole_, encode_many(source_, kNodes));
     nodes_ = std::make_shared<GraphSource>(*whole_);

@@ -11,7 +11,7 @@
 namespace nearlite {
 namespace {
 
-SparseVector parsed(std::string_view text, std::uint32_t dim = 0) {
+SparseVector parsed_sparse(std::string_view text, std::uint32_t dim = 0) {
   SparseVector vector;
   const Status status = parse_sparse_text(text, dim, vector);
   EXPECT_TRUE(status.ok()) << text << ": " << status.message();
@@ -36,18 +36,18 @@ std::vector<std::byte> raw_blob(std::uint32_t dim, const std::vector<std::uint32
 }
 
 TEST(SparseText, IndicesBeginAtOneAndComeInAnyOrder) {
-  const SparseVector vector = parsed("{17:2,1:0.5,9:0,3:-1e-3}/100");
+  const SparseVector vector = parsed_sparse("{17:2,1:0.5,9:0,3:-1e-3}/100");
   EXPECT_EQ(vector, (SparseVector{100, {0, 2, 16}, {0.5F, -1e-3F, 2.0F}}));
-  EXPECT_EQ(parsed(" {\t17 : 2 ,\n1:0.5, 3:-0.001 } / 100 "), vector);
-  EXPECT_EQ(parsed("{}/7"), (SparseVector{7, {}, {}}));
-  EXPECT_EQ(parsed("{1000000000:1}/1000000000").indices.at(0), 999'999'999U);
+  EXPECT_EQ(parsed_sparse(" {\t17 : 2 ,\n1:0.5, 3:-0.001 } / 100 "), vector);
+  EXPECT_EQ(parsed_sparse("{}/7"), (SparseVector{7, {}, {}}));
+  EXPECT_EQ(parsed_sparse("{1000000000:1}/1000000000").indices.at(0), 999'999'999U);
 }
 
 TEST(SparseText, ReadsBackWhatItWrites) {
   for (const char* text : {"{1:0.5,3:-0.001,17:2}/100", "{}/1", "{5:3.4028235e+38}/5"}) {
-    EXPECT_EQ(format_sparse_text(parsed(text)), text);
+    EXPECT_EQ(format_sparse_text(parsed_sparse(text)), text);
   }
-  EXPECT_EQ(format_sparse_text(parsed("{2:-0.0,1:1e-60}/3")), "{}/3");
+  EXPECT_EQ(format_sparse_text(parsed_sparse("{2:-0.0,1:1e-60}/3")), "{}/3");
 }
 
 TEST(SparseText, SaysWhatIsWrong) {
@@ -68,7 +68,7 @@ TEST(SparseText, SaysWhatIsWrong) {
 TEST(SparseText, HasALimit) {
   std::string most = "{1:1";
   for (int i = 2; i <= 16'000; ++i) most += "," + std::to_string(i) + ":1";
-  EXPECT_EQ(parsed(most + "}/20000").indices.size(), 16'000U);
+  EXPECT_EQ(parsed_sparse(most + "}/20000").indices.size(), 16'000U);
   EXPECT_EQ(message_of(most + ",16001:1}/20000"), "more than 16000 values");
   EXPECT_EQ(message_of(most + ",16001:1,no end is looked for"), "more than 16000 values");
 }
@@ -105,13 +105,13 @@ TEST(SparseBlob, RefusesWhatIsNone) {
 }
 
 TEST(SparseDot, OfSharedIndicesOnly) {
-  const SparseVector a = parsed("{1:2,3:4,9:1}/9");
-  EXPECT_EQ(shared_dot(a, parsed("{3:0.5,4:100,9:-1}/9")), 1.0);
+  const SparseVector a = parsed_sparse("{1:2,3:4,9:1}/9");
+  EXPECT_EQ(shared_dot(a, parsed_sparse("{3:0.5,4:100,9:-1}/9")), 1.0);
   EXPECT_EQ(shared_dot(a, a), 21.0);
-  EXPECT_EQ(shared_dot(a, parsed("{2:1}/9")), std::nullopt);
-  EXPECT_EQ(shared_dot(a, parsed("{}/9")), std::nullopt);
+  EXPECT_EQ(shared_dot(a, parsed_sparse("{2:1}/9")), std::nullopt);
+  EXPECT_EQ(shared_dot(a, parsed_sparse("{}/9")), std::nullopt);
   // Shared, though the products cancel.
-  EXPECT_EQ(shared_dot(a, parsed("{1:2,3:-1}/9")), 0.0);
+  EXPECT_EQ(shared_dot(a, parsed_sparse("{1:2,3:-1}/9")), 0.0);
 }
 
 TEST(SparseDot, AddsByAscendingIndexInDouble) {
