@@ -51,7 +51,7 @@ if(NEARLITE_SANITIZE MATCHES "address|thread")
   set(python_environment LD_PRELOAD=${preload} ASAN_OPTIONS=detect_leaks=0)
 endif()
 
-# Tests are compiled with less optimisation than what they test: it is a third of their build.
+# Tests are compiled with less optimisation than what they test, to be built sooner.
 add_library(nearlite_test_flags INTERFACE)
 target_include_directories(nearlite_test_flags INTERFACE ${PROJECT_SOURCE_DIR}/tests)
 target_link_libraries(nearlite_test_flags INTERFACE nearlite_flags GTest::gtest_main)
@@ -93,7 +93,9 @@ foreach(layer base vector graph storage index dialect sqlite api formats embed)
     add_executable(unit_${layer} ${sources} ${ladder_${layer}})
   endif()
   target_link_libraries(unit_${layer} PRIVATE nearlite_test_flags)
-  if(layer MATCHES "base|vector|graph|storage|index")  # GoogleTest is parsed once for four files
+  # Four files at a time, which parse GoogleTest once. So what they keep to themselves needs names
+  # that are unique in the folder.
+  if(layer MATCHES "base|vector|graph|storage|index")
     set_target_properties(unit_${layer} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
   endif()
   nearlite_gtest_executable(unit_${layer} unit/${layer}/)

@@ -4,8 +4,8 @@
 // static library. A call that has no line here is a link error (--no-undefined); the version
 // scripts keep these names out of the process.
 //
-// Parameters stand in the order of sqlite3.h, named a, b, c. SQLite has tables only from the
-// version of its header on; see sqlite/api.h on functions younger than the oldest host.
+// Parameters stand in the order of sqlite3.h, named a, b, c. The table of an older host is shorter
+// than the one in the header: sqlite/api.h says what that means for young functions.
 #define SQLITE_CORE 1  // Without the macros of sqlite3ext.h, which would replace the names below.
 #include <sqlite3ext.h>
 
@@ -28,7 +28,8 @@ void nearlite::sqlite::use_host(const sqlite3_api_routines* routines) noexcept {
 
 extern "C" {
 
-// clang-format off: it takes what stands inside the parentheses for products.
+// The formatter takes what stands inside the parentheses for products.
+// clang-format off
 FORWARD(void*, aggregate_context, (sqlite3_context* a, int b), (a, b));
 FORWARD(int, bind_blob64,
         (sqlite3_stmt* a, int b, const void* c, sqlite3_uint64 d, void (*e)(void*)),
@@ -155,7 +156,7 @@ FORWARD(int, vtab_nochange, (sqlite3_context* a), (a));
 FORWARD(int, vtab_on_conflict, (sqlite3* a), (a));
 // clang-format on
 
-// Those with "..." reach their twins that take a va_list.
+// Functions with "..." cannot be forwarded: their twins that take a va_list are called.
 
 void sqlite3_log(int code, const char* format, ...) {
   va_list arguments;

@@ -9,15 +9,15 @@
 namespace nearlite {
 namespace {
 
-constexpr std::uint32_t kSmallDim = 48;
+constexpr std::uint32_t kStopDim = 48;
 constexpr StopRule kRule{10, 100};
 
 /// A graph of `count` vectors, coded as an index codes them.
 struct Fixture {
   Fixture(Metric metric, Quantize quantize, std::uint64_t seed, std::size_t count, float spread)
-      : quantizer({metric, ElementType::kFloat32, kSmallDim, quantize, 7}),
-        source(seed, kSmallDim, 12, spread) {
-    GraphOptions options = graph_options(kSmallDim, 8, 60);
+      : quantizer({metric, ElementType::kFloat32, kStopDim, quantize, 7}),
+        source(seed, kStopDim, 12, spread) {
+    GraphOptions options = graph_options(kStopDim, 8, 60);
     options.format = quantizer.format();
     graph = make_graph(options);
     EncodeScratch scratch;
