@@ -35,6 +35,7 @@ class Engine:
     simd: str = ""  # forces Nearlite's dispatch
     shares_index_of: str = ""  # measured on the index another engine built
     pragmas: str = ""  # of the connection
+    options: str = ""  # of the table, as CREATE VIRTUAL TABLE takes them
     efs: tuple[int, ...] = EVERY_EF
     queries: int = 1_000
 
@@ -102,12 +103,15 @@ class Engine:
             worker.ask("load", path=str(folder / "index"))
 
     def _options(self, folder: Path) -> str:
-        return f", '{folder / 'vectorlite.idx'}'" if self.kind == "vectorlite" else ""
+        if self.kind == "vectorlite":
+            return f", '{folder / 'vectorlite.idx'}'"
+        return f", {self.options}" if self.options else ""
 
 
 NEARLITE = Engine("nearlite", "nearlite")
 NEARLITE_MAPPED = Engine("nearlite-mapped", "nearlite", shares_index_of="nearlite",
                          pragmas="PRAGMA mmap_size = 17179869184;")
+NEARLITE_BIT = Engine("nearlite-bit", "nearlite", options="quantize=bit")
 HNSWLIB = Engine("hnswlib", "hnswlib")
 NEARLITE_AVX2 = Engine("nearlite-avx2", "nearlite", "avx2", "nearlite")
 HNSWLIB_AVX2 = Engine("hnswlib-avx2", "hnswlib", shares_index_of="hnswlib")

@@ -37,6 +37,10 @@ enum class Element : std::uint8_t {
   kBit = 4,   ///< 1 where a component is positive, else 0; dim is a multiple of 8
 };
 
+/// Codes that the graph keeps in memory: of int8 about two bytes a component, of bit an eighth of a
+/// byte (cosine only, and rows are read to choose among what they find), of none four.
+enum class Quantize { kInt8 = 0, kBit = 1, kNone = 2 };
+
 /// What a new index is. Ranges are those of docs/sql.md; a value outside is kInvalidArgument.
 struct IndexOptions {
   /// Components of a vector, 1 to 16,384. Must be given.
@@ -49,8 +53,8 @@ struct IndexOptions {
   int ef_construction = 200;
   /// Width of a query's search, 1 to 100,000; 0: as `ef_construction`.
   int ef_search = 0;
-  /// Walk the graph on int8 codes. Distances are exact either way.
-  bool quantize = true;
+  /// What the graph is walked on. Distances are exact with each.
+  Quantize quantize = Quantize::kInt8;
   /// Share of dead nodes, 0 to 100 percent, from which lists are repaired; 100: never by itself.
   int tombstone_rebuild_pct = 30;
   /// Rows of a transaction from which threads help to link them, 1 to 1,000,000.

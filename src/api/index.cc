@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::array kMetrics{"cosine", "l2", "ip", "l1", "hamming"};
 constexpr std::array kElements{"float", "float16", "bfloat16", "int8", "bit"};
+constexpr std::array kQuantizes{"int8", "bit", "none"};
 
 template <std::size_t N>
 int place_of(const std::array<const char*, N>& names, const std::string& name) {
@@ -27,14 +28,15 @@ int place_of(const std::array<const char*, N>& names, const std::string& name) {
 Result<std::string> settings_sql(std::string_view name, const IndexOptions& options) {
   const auto metric = static_cast<std::size_t>(options.metric);
   const auto element = static_cast<std::size_t>(options.element);
-  if (metric >= kMetrics.size() || element >= kElements.size()) {
+  const auto quantize = static_cast<std::size_t>(options.quantize);
+  if (metric >= kMetrics.size() || element >= kElements.size() || quantize >= kQuantizes.size()) {
     return Status(Code::kInvalidArgument,
-                  "nearlite: " + std::string(name) + ": unknown metric or element");
+                  "nearlite: " + std::string(name) + ": unknown metric, element or quantize");
   }
   std::string sql = ", m=" + std::to_string(options.m) +
                     ", ef_construction=" + std::to_string(options.ef_construction);
   if (options.ef_search != 0) sql += ", ef_search=" + std::to_string(options.ef_search);
-  sql += std::string(", quantize=") + (options.quantize ? "int8" : "none") +
+  sql += std::string(", quantize=") + kQuantizes[quantize] +
          ", tombstone_rebuild_pct=" + std::to_string(options.tombstone_rebuild_pct) +
          ", parallel_insert_threshold=" + std::to_string(options.parallel_insert_threshold);
   if (!options.path.empty()) {

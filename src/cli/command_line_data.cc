@@ -37,7 +37,7 @@ void add_init(CLI::App& app, Arguments& all, Action& action) {
   option("--m", "m", "Neighbours of a node");
   option("--ef-construction", "ef_construction", "Width of the search at insert");
   option("--ef-search", "ef_search", "Width of a query's search");
-  option("--quantize", "quantize", "What the graph is walked on: int8 or none");
+  option("--quantize", "quantize", "What the graph is walked on: int8, bit or none");
   init->add_flag("--if-not-exists", arguments.if_not_exists, "Leave an index of that name alone");
   init->add_flag("--json", arguments.json, "Print what was made as JSON");
   init->callback([&] { action = [&] { return run_init(arguments); }; });

@@ -246,7 +246,7 @@ class CreateIndex {
     return {};
   }
 
-  // WITH (m = 16, ef_construction = 64)
+  // WITH (m = 16, ef_construction = 64), and quantize, which pgvector does not have
   Status read_options(std::size_t at) {
     if (source_.is_word(at, "with") && source_.close_of(at + 1) != kNone) {
       const std::size_t close = source_.close_of(at + 1);
@@ -267,15 +267,19 @@ class CreateIndex {
 
   Status read_option(Range part) {
     const std::string name = to_lower(source_.name(part.first));
-    if (name != "m" && name != "ef_construction") {
-      return source_.error(part, "no option " + name + "; there are m and ef_construction");
+    const bool is_word = name == "quantize";
+    if (!is_word && name != "m" && name != "ef_construction") {
+      return source_.error(part,
+                           "no option " + name + "; there are m, ef_construction and quantize");
     }
     std::string value = source_.name(part.last);
     if (source_.is(part.last, TokenKind::kString)) value = value.substr(1, value.size() - 2);
     const bool is_number = !value.empty() && value.size() < 10 &&
                            value.find_first_not_of("0123456789") == std::string::npos;
-    if (part.last != part.first + 2 || !source_.is_symbol(part.first + 1, "=") || !is_number) {
-      return source_.error(part, "expected " + name + " = number");
+    const bool is_right = is_word ? find_quantize(to_lower(value)).has_value() : is_number;
+    if (part.last != part.first + 2 || !source_.is_symbol(part.first + 1, "=") || !is_right) {
+      return source_.error(part,
+                           "expected " + name + (is_word ? " = int8, bit or none" : " = number"));
     }
     options_ += ", " + name + "=" + value;
     return {};

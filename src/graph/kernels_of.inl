@@ -9,7 +9,8 @@ const GraphKernels& kernels_of(CodeKind kind) noexcept {
     case CodeKind::kFloatL2: return kKernels<CodeKind::kFloatL2>;
     case CodeKind::kFloatDot: return kKernels<CodeKind::kFloatDot>;
     case CodeKind::kFloatL1: return kKernels<CodeKind::kFloatL1>;
-    case CodeKind::kBits: return kKernels<CodeKind::kBits>;
+    case CodeKind::kBits:
+    case CodeKind::kSignBits: break;
   }
   return kKernels<CodeKind::kBits>;
 }

@@ -13,6 +13,7 @@
 namespace nearlite {
 
 const GraphKernels& graph_kernels(CodeKind kind) noexcept {
+  if (is_bits(kind)) kind = CodeKind::kBits;
   const SimdTarget target = active_simd_target();
   static_cast<void>(target);
 #if NEARLITE_X86

@@ -265,6 +265,9 @@ class Index {
   bool walk_filtered(const View& view, const SearchRequest& request, SearchPath path);
   bool compare_matching(const View& view, const SearchRequest& request);
 
+  // search_coarse.cc
+  void narrow_coarse(const View& view, const SearchRequest& request);
+
   // search_complete.cc
   Result<std::optional<std::vector<Hit>>> search_complete(const View& view,
                                                           const SearchRequest& request);
@@ -281,6 +284,7 @@ class Index {
                                                   const CommitRecord& to);
   Result<bool> relabelled_since(const PredicateCache::Entry& from, const CommitRecord& to,
                                 std::vector<NodeId>& ids);
+  void approximate(const View& view);
   Result<std::optional<std::vector<Hit>>> rescore(const View& view, const SearchRequest& request);
   [[nodiscard]] float rescore_error(const View& view, const SearchRequest& request, NodeId id,
                                     float distance) const;

@@ -19,7 +19,7 @@ CodeFormat graph_code_format(const IndexOptions& options) noexcept {
   CodeFormat format = code_format(quantizer_options(options));
   if (options.is_external) {
     format.residual_bytes = kFingerprintBytes;
-  } else if (format.residual_bytes != 0) {
+  } else if (format.residual_bytes != 0 || is_coarse(format.kind)) {
     format.residual_bytes += kFingerprintBytes;
   }
   return format;
@@ -57,7 +57,7 @@ void NodeCoder::from_vector(std::span<const float> values, std::span<const std::
   std::byte* const residual = options_->is_external ? spare_.data() : place.residual;
   quantizer_->encode(values, place.code, residual, place.info, scratch_);
   const std::size_t at = options_->is_external ? 0 : quantizer_->format().residual_bytes;
-  if (!options_->is_external && at == 0) return;
+  if (graph_code_format(*options_).residual_bytes == 0) return;
   const std::uint64_t value = fingerprint(stored);
   std::memcpy(place.residual + at, &value, sizeof value);
 }
@@ -65,7 +65,7 @@ void NodeCoder::from_vector(std::span<const float> values, std::span<const std::
 // Codes of float kinds are compared as they are: what is not a number must not get into the graph.
 Status NodeCoder::check_code(std::span<const std::byte> slot) const {
   const CodeFormat& format = quantizer_->format();
-  const bool is_float = !is_int8(format.kind) && format.kind != CodeKind::kBits;
+  const bool is_float = !is_int8(format.kind) && !is_bits(format.kind);
   const bool is_scaled = is_int8(format.kind) && format.kind != CodeKind::kInt8Global;
   const std::size_t begin = is_float ? 0 : format.code_bytes;
   const std::size_t end = is_float    ? format.code_bytes

@@ -6,8 +6,9 @@
 //
 //   code (code_bytes) | info a, b (uint32 each) | fingerprint (uint64)
 //
-// Where an index that owns its vectors has residuals, the fingerprint follows them: by it a vector
-// that did not come through SQLite is known (Store::read_known()).
+// Where an index that owns its vectors has residuals, or coarse codes, which have none, the
+// fingerprint follows them: by it a vector that did not come through SQLite is known
+// (Store::read_known()).
 #pragma once
 
 #include <cstdint>

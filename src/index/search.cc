@@ -68,7 +68,8 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   // nothing of them may get into a shared cache (INVARIANT C3).
   // Rows of external content are the only ones to tell what is nearest.
   const bool needs_rows =
-      request.exact || options_.exact_up_to == UINT64_MAX || (request.complete && content_);
+      request.exact || options_.exact_up_to == UINT64_MAX || (request.complete && content_) ||
+      (request.complete && is_coarse(code_format(quantizer_options(options_)).kind));
   if (needs_rows || (write_ && !write_->poison.empty())) {
     report_.path = SearchPath::kExact;
     return search_exact(request);
@@ -187,6 +188,8 @@ std::uint64_t Index::hidden_count(const View& view, const SearchRequest& request
 std::uint32_t Index::width_of(const View& view, const SearchRequest& request) const {
   std::uint64_t ef =
       std::max<std::uint64_t>(ef_search_of(request), std::uint64_t{request.k} + kExactSlack);
+  if (is_coarse(view.cache->graph().options().format.kind))
+    ef = coarse_width(request.k, ef_search_of(request));
   ef += ef * hidden_count(view, request) / (view.live_count + 1);
   return static_cast<std::uint32_t>(
       std::min({ef, view.live_count + view.dead_count + 1, std::uint64_t{UINT32_MAX}}));
@@ -198,8 +201,8 @@ std::pair<std::size_t, std::size_t> Index::kept_counts(const View& view,
   // Where the error of the codes is known, rescore_limit() takes in what may be among the nearest.
   const CodeKind kind = view.cache->graph().options().format.kind;
   const bool is_limited = kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2;
-  const std::size_t keep =
-      is_limited ? request.k + kRescoreSlackLimited : 2 * request.k + kRescoreSlack;
+  std::size_t keep = is_limited ? request.k + kRescoreSlackLimited : 2 * request.k + kRescoreSlack;
+  if (is_coarse(kind)) keep = coarse_width(request.k, ef_search_of(request));
   // Rows of external content are all read: not a whole dense region of them.
   return {keep, content_ ? 2 * keep + kContentSlack : SIZE_MAX};
 }
@@ -314,15 +317,7 @@ void Index::keep_near_pending(const View& view, const SearchRequest& request, st
 // Orders scratch.wanted by the distance in memory and settles the best of them (settle.cc).
 Result<std::optional<std::vector<Hit>>> Index::rescore(const View& view,
                                                        const SearchRequest& request) {
-  SearchScratch& scratch = *scratch_;
-  const Graph& graph = view.cache->graph();
-  auto& approximate = scratch.approximate;
-  approximate.clear();
-  for (const NodeId id : scratch.wanted) {
-    approximate.push_back(
-        {view.quantizer->rescore(scratch.query, graph.code(id), graph.residual(id), graph.info(id)),
-         id});
-  }
+  approximate(view);
   NEARLITE_ASSIGN(std::vector<Hit> hits, settle(view, request));
   return std::optional(std::move(hits));
 }

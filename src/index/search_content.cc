@@ -110,6 +110,7 @@ Result<std::optional<std::vector<Hit>>> Index::search_content(const View& view,
   for (int round = 0; round < kRoundsMax; ++round) {
     const std::size_t wanted = std::min<std::size_t>(request.k, population);
     if (!collect_candidates(walk, request, wanted)) return scan;
+    narrow_coarse(walk, request);
     bool is_right = true;
     for (const NodeId id : scratch_->wanted) {
       if (!seen.insert(id).second) continue;

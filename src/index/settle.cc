@@ -4,7 +4,7 @@
 // A distance from code and residual is accurate to about 2e-6. Where two candidates are further
 // apart than such errors can explain, their order is known; rows are read only for those that are
 // not, and for distances that somebody looks at. Reading a row costs more than comparing a hundred
-// codes.
+// codes. Coarse codes only tell which candidates are worth reading: those are all measured.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -14,6 +14,7 @@
 #include "base/try.h"
 #include "index/scratch.h"
 #include "index/view.h"
+#include "index/walk_plan.h"
 
 namespace nearlite {
 
@@ -66,7 +67,9 @@ void Index::keep_nearest(const View& view, const SearchRequest& request) {
   const auto last = std::partition(kth + 1, approximate.end(), [&](const auto& candidate) {
     return candidate.distance <= limit;
   });
-  const std::size_t slack = std::isinf(error) ? kSlackUnknown : kSlackMax;
+  std::size_t slack = std::isinf(error) ? kSlackUnknown : kSlackMax;
+  if (is_coarse(view.cache->graph().options().format.kind))
+    slack = coarse_measured(request.k, ef_search_of(request)) - request.k;
   const std::size_t near_count = static_cast<std::size_t>(last - approximate.begin());
   const std::size_t keep = std::min(near_count, request.k + slack);
   std::partial_sort(approximate.begin(), approximate.begin() + static_cast<std::ptrdiff_t>(keep),

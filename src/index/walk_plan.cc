@@ -16,7 +16,21 @@ constexpr std::uint64_t kEfMore = 400;
 constexpr std::uint64_t kSlackBase = 26;
 constexpr std::uint64_t kSlackPerDoubling = 63;
 
+// Coarse codes, measured at 384 dimensions: a quarter instead of a half is as good for 20,000 real
+// embeddings, but takes a quarter longer at equal recall for 100,000 synthetic vectors.
+constexpr std::uint64_t kCoarseFactor = 4;
+constexpr std::uint32_t kMeasuredShare = 2;
+
 }  // namespace
+
+std::uint64_t coarse_width(std::uint64_t k, std::uint32_t ef_search) noexcept {
+  return std::max<std::uint64_t>(ef_search, kCoarseFactor * std::min<std::uint64_t>(k, kNodeIdMax));
+}
+
+std::uint64_t coarse_measured(std::uint64_t k, std::uint32_t ef_search) noexcept {
+  k = std::min<std::uint64_t>(k, kNodeIdMax);
+  return k + std::max<std::uint64_t>(ef_search / kMeasuredShare, k);
+}
 
 WalkPlan plan_walk(std::uint64_t k, std::uint32_t ef_search, std::uint64_t live_count,
                    std::uint64_t hidden_count) noexcept {

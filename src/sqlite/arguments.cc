@@ -297,6 +297,7 @@ Status Parser::settle_metrics() {
       return invalid(owner(column.name),
                      problem + shown(is_bit ? name_of(column.metric) : name_of(column.type)));
     }
+    NEARLITE_TRY(check_quantize(owner(column.name), options_.quantize, column));
   }
   return Status();
 }

@@ -61,7 +61,8 @@ Status settle_content(std::string_view table, ElementType element, std::uint32_t
     return invalid(table, "the dimensions of a bit vector must be a multiple of 8, got " +
                               std::to_string(dim));
   }
-  if (is_bit == (column.metric == Metric::kHamming)) return {};
+  if (is_bit == (column.metric == Metric::kHamming))
+    return check_quantize(table, options.quantize, column);
   return invalid(table, is_bit ? "bit vectors have the metric hamming only, got " +
                                      shown(name_of(column.metric))
                                : "the metric hamming is for bit vectors only, got type " +

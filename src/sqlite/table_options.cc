@@ -84,11 +84,9 @@ Status set_persist(std::string_view table, std::string_view value, TableOptions&
 }
 
 Status set_quantize(std::string_view table, std::string_view value, TableOptions& options) {
-  const std::string text = to_lower(value);
-  if (text != "int8" && text != "none") {
-    return invalid(table, "quantize must be int8 or none, got " + shown(value));
-  }
-  options.quantize = text == "int8" ? Quantize::kInt8 : Quantize::kNone;
+  const std::optional<Quantize> found = find_quantize(to_lower(value));
+  if (!found) return invalid(table, "quantize must be int8, bit or none, got " + shown(value));
+  options.quantize = *found;
   return Status();
 }
 
@@ -218,6 +216,15 @@ Status set_option(std::string_view table, std::string_view name, std::string_vie
   return Status(Code::kNotFound, invalid(table, "unknown option " + shown(name)).message());
 }
 
+Status check_quantize(std::string_view owner, Quantize quantize, const VectorColumn& column) {
+  if (quantize != Quantize::kBit || column.metric == Metric::kCosine ||
+      column.type == ElementType::kBit) {
+    return Status();
+  }
+  return invalid(owner, "quantize=bit keeps directions only: it needs the metric cosine, got " +
+                            shown(name_of(column.metric)));
+}
+
 Status change_option(std::string_view table, std::string_view name, std::string_view value,
                      TableOptions& options) {
   const std::string option = canonical_option(name);
@@ -235,7 +242,7 @@ std::string option_text(const TableOptions& options, std::string_view name) {
   if (const NumberOption* number = find_number(option)) {
     return std::to_string(options.*number->field);
   }
-  if (option == "quantize") return options.quantize == Quantize::kInt8 ? "int8" : "none";
+  if (option == "quantize") return std::string(name_of(options.quantize));
   if (option == "path") return options.path;
   if (option == "target_recall") return recall_text(options.target_recall_ppm);
   if (option == "expires_at") return options.expires_at;

@@ -165,7 +165,11 @@ void drop_own_settings(std::string_view option, TableOptions& options);
 Status set_option(std::string_view table, std::string_view name, std::string_view value,
                   TableOptions& options);
 
-/// The same for options that may change after creation: ef_construction (ef), ef_search,
+/// Whether `column` can have codes of this kind; `owner` begins the message. Errors:
+/// kInvalidArgument.
+Status check_quantize(std::string_view owner, Quantize quantize, const VectorColumn& column);
+
+/// set_option() for options that may change after creation: ef_construction (ef), ef_search,
 /// target_recall, tombstone_rebuild_pct, parallel_insert_threshold, persist. Other known options
 /// fail with kInvalidArgument.
 Status change_option(std::string_view table, std::string_view name, std::string_view value,

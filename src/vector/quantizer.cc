@@ -9,6 +9,7 @@
 #include "vector/quantize_loops.h"
 #include "vector/quantize_simd.h"
 #include "vector/query_code.h"
+#include "vector/sign_code.h"
 #include "vector/simd_target.h"
 
 namespace nearlite {
@@ -30,6 +31,12 @@ constexpr float kMagnitudeMin = 0x1p-110f;
 constexpr float kCodeMax = 127.0f;
 constexpr float kFractions = 256.0f;  // residual units in a step
 
+// Components of a code, padding included.
+constexpr std::size_t width_of(const CodeFormat& format) noexcept {
+  if (is_bits(format.kind)) return std::size_t{8} * format.code_bytes;
+  return is_int8(format.kind) ? format.code_bytes : format.code_bytes / sizeof(float);
+}
+
 constexpr std::uint32_t padded(std::size_t bytes) noexcept {
   return static_cast<std::uint32_t>((bytes + 63) / 64 * 64);
 }
@@ -37,7 +44,9 @@ constexpr std::uint32_t padded(std::size_t bytes) noexcept {
 CodeKind code_kind(const QuantizerOptions& options) noexcept {
   const bool floats = options.quantize == Quantize::kNone || options.dim <= kFloatDimMax;
   switch (options.metric) {
-    case Metric::kCosine: return floats ? CodeKind::kFloatL2 : CodeKind::kInt8Global;
+    case Metric::kCosine:
+      if (floats) return CodeKind::kFloatL2;
+      return options.quantize == Quantize::kBit ? CodeKind::kSignBits : CodeKind::kInt8Global;
     case Metric::kL2: return floats ? CodeKind::kFloatL2 : CodeKind::kInt8ScaledL2;
     case Metric::kIp: return floats ? CodeKind::kFloatDot : CodeKind::kInt8ScaledDot;
     case Metric::kL1: return CodeKind::kFloatL1;
@@ -142,7 +151,7 @@ CodeFormat code_format(const QuantizerOptions& options) noexcept {
   if (is_int8(format.kind)) {
     format.code_bytes = padded(options.dim);
     format.residual_bytes = format.code_bytes;
-  } else if (format.kind == CodeKind::kBits) {
+  } else if (is_bits(format.kind)) {
     format.code_bytes = padded((std::size_t{options.dim} + 7) / 8);
   } else {
     format.code_bytes = padded(sizeof(float) * options.dim);
@@ -151,19 +160,15 @@ CodeFormat code_format(const QuantizerOptions& options) noexcept {
 }
 
 Status EncodeScratch::reserve(const CodeFormat& format) {
-  // The widest use is a float for each byte of an int8 code.
-  const std::size_t bytes = sizeof(float) * format.code_bytes;
+  const std::size_t bytes = sizeof(float) * width_of(format);
   if (Status status = values_.reserve(bytes); !status.ok()) return status;
   return spare_.reserve(bytes);
 }
 
 Quantizer::Quantizer(const QuantizerOptions& options, std::span<const float> centre)
-    : options_(options), format_(code_format(options)), width_(format_.code_bytes) {
-  if (!is_int8(format_.kind)) {
-    width_ = format_.code_bytes / sizeof(float);
-    return;
-  }
-  rotation_.emplace(format_.code_bytes, options.seed);
+    : options_(options), format_(code_format(options)), width_(width_of(format_)) {
+  if (!is_int8(format_.kind) && format_.kind != CodeKind::kSignBits) return;
+  rotation_.emplace(static_cast<std::uint32_t>(width_), options.seed);
   const double width = static_cast<double>(width_);
   step_ = static_cast<float>(std::min(1.0, kClipDeviations / std::sqrt(width)) / double{kCodeMax});
   if (uses_centre() && !centre.empty()) {
@@ -201,6 +206,10 @@ bool Quantizer::load(std::span<const float> vector, float* values, float* spare)
 void Quantizer::encode_values(const float* values, std::byte* code, std::byte* residual,
                               CodeInfo& info) const noexcept {
   info = {};
+  if (format_.kind == CodeKind::kSignBits) {
+    encode_signs({values, width_}, code);
+    return;
+  }
   if (!is_int8(format_.kind)) {
     std::memcpy(code, values, format_.code_bytes);
     return;
@@ -237,7 +246,9 @@ void Quantizer::encode(std::span<const float> vector, std::byte* code, std::byte
 Status Quantizer::prepare_search(std::span<const float> vector, SearchQuery& query) const {
   const std::size_t code_bytes = format_.code_bytes;
   for (AlignedBuffer* buffer : {&query.plane_, &query.encoded_, &query.values_}) {
-    const std::size_t bytes = buffer == &query.plane_ ? code_bytes : 4 * code_bytes;
+    const std::size_t bytes = buffer == &query.values_    ? sizeof(float) * width_
+                              : buffer == &query.encoded_ ? 2 * code_bytes
+                                                          : code_bytes;
     if (Status status = buffer->reserve(bytes); !status.ok()) return status;
   }
   if (Status status = query.scratch_.reserve(format_); !status.ok()) return status;
@@ -250,6 +261,9 @@ Status Quantizer::prepare_search(std::span<const float> vector, SearchQuery& que
     float* const values = query.values_.as<float>();
     query.zero_ = !load(vector, values, query.scratch_.spare_.as<float>());
     encode_values(values, code, code + code_bytes, info);
+    if (format_.kind == CodeKind::kSignBits) {
+      if (Status status = query.signs_.prepare({values, width_}); !status.ok()) return status;
+    }
   }
   query.code_ = prepare_query(format_, code, info, query.plane_.data());
   return {};
@@ -260,6 +274,9 @@ float Quantizer::rescore(const SearchQuery& query, const std::byte* code, const 
   if (format_.kind == CodeKind::kBits) {
     const KeyFunctions functions = key_functions(format_.kind, active_simd_target());
     return static_cast<float>(functions.key(query.code_, code, info, format_));
+  }
+  if (format_.kind == CodeKind::kSignBits) {
+    return query.zero_ ? 1.0f : 1.0f - query.signs_.cosine(code);
   }
   if (is_int8(format_.kind)) return rescore_int8(query, code, residual, info);
   return rescore_floats(query, code);
@@ -305,7 +322,7 @@ float Quantizer::rescore_floats(const SearchQuery& query, const std::byte* code)
 }
 
 float Quantizer::distance_of_key(std::uint32_t key) const noexcept {
-  if (format_.kind == CodeKind::kBits) return static_cast<float>(key);
+  if (is_bits(format_.kind)) return static_cast<float>(key);
   if (format_.kind == CodeKind::kInt8Global) return 0.5f * step_ * step_ * static_cast<float>(key);
   const std::uint32_t flip = (key >> 31) != 0 ? 0x8000'0000u : 0xFFFF'FFFFu;
   const float value = std::bit_cast<float>(key ^ flip);

@@ -9,12 +9,13 @@
 //   ip        rotated, a step per vector (kInt8ScaledDot)
 //   l1        float32 (kFloatL1)
 //   hamming   bits (kBits)
+// With Quantize::kBit cosine is coarser: normalised, rotated, and only the signs kept (kSignBits).
 // With Quantize::kNone, or where sixteen floats are no longer than a code, cosine and l2 use
 // kFloatL2 and ip uses kFloatDot.
 //
-// Beside the code there is a residual plane, with the error of the quantisation in 256ths of a
+// Beside an int8 code there is a residual plane, with the error of the quantisation in 256ths of a
 // step. Together they give distances to about 1e-5, enough to order the candidates of a search
-// without reading rows.
+// without reading rows. Signs have none: their distances are estimates, to about .05.
 //
 // Extreme input never yields NaN: components beyond +-2^55 count as that (int8 kinds and
 // kFloatDot), and int8 codes of vectors whose components are all below 2^-110 (l2, ip) are zero.
@@ -29,6 +30,7 @@
 #include "base/aligned.h"
 #include "nearlite/status.h"
 #include "vector/rotation.h"
+#include "vector/sign_code.h"
 #include "vector/types.h"
 
 namespace nearlite {
@@ -72,6 +74,7 @@ class SearchQuery {
   AlignedBuffer values_;  // rotated floats, or those of a float code
   AlignedBuffer plane_;   // what code_.data points to
   AlignedBuffer encoded_;
+  SignQuery signs_;  // kSignBits
   EncodeScratch scratch_;
 };
 
@@ -100,11 +103,13 @@ class Quantizer {
 
   /// The distance between the query and a stored vector in the index's metric, from code and
   /// residual: the relative error is about 1e-5 of the larger of distance and the vectors' own
-  /// length. Same bits on every CPU. About 50 ns for 384 dimensions. Never NaN.
+  /// length (kSignBits: an estimate). Same bits on every CPU. About 50 ns for 384 dimensions. Never
+  /// NaN.
   [[nodiscard]] float rescore(const SearchQuery& query, const std::byte* code,
                               const std::byte* residual, CodeInfo info) const noexcept;
 
-  /// The distance that a comparison key stands for, as well as codes alone can tell.
+  /// The distance that a comparison key stands for, as well as codes alone can tell. Bits: how many
+  /// differ.
   [[nodiscard]] float distance_of_key(std::uint32_t key) const noexcept;
 
  private:
@@ -121,7 +126,7 @@ class Quantizer {
   QuantizerOptions options_;
   CodeFormat format_;
   std::size_t width_;                 // components of a code, padding included
-  std::optional<Rotation> rotation_;  // int8 kinds
+  std::optional<Rotation> rotation_;  // int8 kinds and kSignBits
   std::vector<float> centre_;         // padded to width_, or empty
   float step_ = 0.0f;                 // kInt8Global: value of one unit of a code
 };

@@ -93,6 +93,7 @@ NEARLITE_DOTPROD_END
 #undef NEARLITE_KEY_FUNCTIONS
 
 KeyFunctions key_functions(CodeKind kind, SimdTarget target) noexcept {
+  if (is_bits(kind)) kind = CodeKind::kBits;
   static_cast<void>(target);
 #if NEARLITE_X86
   if (target >= SimdTarget::kAvx512Popcnt && kind == CodeKind::kBits)

@@ -29,6 +29,7 @@ constexpr std::array kElementTypes{
 constexpr std::array kQuantizes{
     Name<Quantize>{Quantize::kInt8, "int8"},
     Name<Quantize>{Quantize::kNone, "none"},
+    Name<Quantize>{Quantize::kBit, "bit"},
 };
 
 template <class Value, std::size_t count>

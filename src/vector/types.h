@@ -29,7 +29,7 @@ enum class ElementType : std::uint8_t {
 };
 
 /// Whether the graph is walked on compact codes (option quantize=).
-enum class Quantize : std::uint8_t { kInt8 = 1, kNone = 2 };
+enum class Quantize : std::uint8_t { kInt8 = 1, kNone = 2, kBit = 3 };
 
 inline constexpr std::uint32_t kDimMax = 16'384;
 
@@ -49,7 +49,7 @@ inline constexpr std::uint32_t kDimMax = 16'384;
 /// int8, bit.
 [[nodiscard]] std::string_view name_of(Metric metric) noexcept;
 [[nodiscard]] std::string_view name_of(ElementType type) noexcept;
-[[nodiscard]] std::string_view name_of(Quantize quantize) noexcept;  // int8, none
+[[nodiscard]] std::string_view name_of(Quantize quantize) noexcept;  // int8, none, bit
 [[nodiscard]] std::optional<Metric> find_metric(std::string_view name) noexcept;
 [[nodiscard]] std::optional<ElementType> find_element_type(std::string_view name) noexcept;
 [[nodiscard]] std::optional<Quantize> find_quantize(std::string_view name) noexcept;
@@ -66,6 +66,7 @@ enum class CodeKind : std::uint8_t {
   kFloatDot = 5,       ///< ip; float32 in a fixed summation order
   kFloatL1 = 6,        ///< l1; float32 in a fixed summation order
   kBits = 7,           ///< hamming; key = number of differing bits
+  kSignBits = 8,       ///< cosine: signs of rotated vectors; key = number of differing bits
 };
 
 /// Shape of the codes of one index. Codes are padded with zeros to a multiple of 64 bytes and start
@@ -124,12 +125,13 @@ struct NothingAhead {
 }
 
 /// The key of two equal codes, where all equal codes have the same key and it is the smallest of
-/// all keys. Inner products have no such key. kInt8Global and kBits: only equal codes have it; the
+/// all keys. Inner products have no such key. kInt8Global and bits: only equal codes have it; the
 /// float-keyed kinds may also give it to codes that differ by less than float rounding.
 [[nodiscard]] constexpr std::optional<std::uint32_t> equal_codes_key(CodeKind kind) noexcept {
   switch (kind) {
     case CodeKind::kInt8Global:
-    case CodeKind::kBits: return 0u;
+    case CodeKind::kBits:
+    case CodeKind::kSignBits: return 0u;
     case CodeKind::kInt8ScaledL2:
     case CodeKind::kFloatL2:
     case CodeKind::kFloatL1: return 0x8000'0000u;
@@ -143,6 +145,16 @@ struct NothingAhead {
 [[nodiscard]] constexpr bool is_int8(CodeKind kind) noexcept {
   return kind == CodeKind::kInt8Global || kind == CodeKind::kInt8ScaledL2 ||
          kind == CodeKind::kInt8ScaledDot;
+}
+
+/// True for the kinds that are compared by the number of differing bits.
+[[nodiscard]] constexpr bool is_bits(CodeKind kind) noexcept {
+  return kind == CodeKind::kBits || kind == CodeKind::kSignBits;
+}
+
+/// True where codes tell too little to choose the nearest: many candidates are measured from rows.
+[[nodiscard]] constexpr bool is_coarse(CodeKind kind) noexcept {
+  return kind == CodeKind::kSignBits;
 }
 
 }  // namespace nearlite

@@ -313,6 +313,7 @@ inline const std::vector<TableShape>& table_shapes() {
       {Element::kFloat, Metric::kL2, 3, ", m=5, ef_construction=40, tombstone_rebuild_pct=10"},
       {Element::kFloat, Metric::kL1, 20, ", m=8, ef_construction=60"},
       {Element::kFloat, Metric::kCosine, 33, ", m=8, quantize=none"},
+      {Element::kFloat, Metric::kCosine, 80, ", m=8, quantize=bit"},
       {Element::kBit, Metric::kHamming, 64, ", m=8, ef_construction=60"},
       {Element::kInt8, Metric::kL2, 24, ", m=8, ef_construction=60"},
       {Element::kFloat16, Metric::kCosine, 20, ", m=8"},

@@ -43,6 +43,8 @@ constexpr Shape kShapes[] = {
     {"l1", "v float32[48] metric=l1", 48, "c15950e1e41d4ea5 9e615927e9254d94 32e282fcff56346a"},
     {"plain", "v float32[72] metric=l2, quantize=none", 72,
      "ae195f4a1592c123 a395a9b0c4bd6a87 68fcfc7406050e5d"},
+    {"signs", "v float32[96], quantize=bit", 96,
+     "a932099d0057e85f 8ebe1201c40729e8 ca266d112e063874"},
     {"plain_ip", "v float32[72] metric=ip, quantize=none", 72,
      "b242e6a3c1cb2a1f 7757e37cbd7dacef cc7920cc3dcd5519"},
     {"half", "v float16[80]", 80, "9c45c7245254ea0c 77424831b7233672 89e80dc2580936f8"},

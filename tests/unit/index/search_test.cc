@@ -70,6 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{Metric::kCosine, ElementType::kFloat16, Quantize::kInt8, 40},
                     Kind{Metric::kCosine, ElementType::kBFloat16, Quantize::kNone, 40},
                     Kind{Metric::kCosine, ElementType::kInt8, Quantize::kInt8, 40},
+                    Kind{Metric::kCosine, ElementType::kFloat32, Quantize::kBit, 200},
+                    Kind{Metric::kCosine, ElementType::kInt8, Quantize::kBit, 700},
                     Kind{Metric::kCosine, ElementType::kFloat32, Quantize::kInt8, 3},
                     Kind{Metric::kL2, ElementType::kFloat32, Quantize::kInt8, 40},
                     Kind{Metric::kL2, ElementType::kFloat32, Quantize::kNone, 40},

@@ -159,7 +159,9 @@ TEST(Arguments, WrongTypesOfValues) {
   }
   expect_invalid({"metric=cosin"}, "cosin");
   expect_invalid({"a float[4] metric=l3"}, "docs.a");
-  expect_invalid({"quantize=pq"}, "pq");
+  expect_invalid({"quantize=pq"}, "int8, bit or none, got 'pq'");
+  expect_invalid({"a float[40] metric=l2", "quantize=bit"}, "cosine, got 'l2'");
+  expect_invalid({"quantize=bit", "a float[40]", "b float[40] metric=ip"}, "docs.b");
   expect_invalid({"persist=sometimes"}, "sometimes");
   expect_invalid({"path='a\nb'"}, "path");
   const std::string long_path = "path='" + std::string(kPathBytesMax + 1, 'x') + "'";

@@ -91,6 +91,14 @@ constexpr std::array kCombinations{
     Combination{Metric::kIp, Quantize::kInt8},      Combination{Metric::kL1, Quantize::kInt8},
     Combination{Metric::kHamming, Quantize::kInt8}, Combination{Metric::kCosine, Quantize::kNone},
     Combination{Metric::kL2, Quantize::kNone},      Combination{Metric::kIp, Quantize::kNone}};
+// Of signs distances are estimates: sign_code_test.cc.
+constexpr Combination kSigns{Metric::kCosine, Quantize::kBit};
+
+std::vector<Combination> all_combinations() {
+  std::vector<Combination> all(kCombinations.begin(), kCombinations.end());
+  all.push_back(kSigns);
+  return all;
+}
 
 Quantizer make_quantizer(const Combination& combination, std::uint32_t dim,
                          std::span<const float> centre = {}) {
@@ -124,12 +132,19 @@ TEST(Quantizer, FormatFollowsTheOptions) {
   EXPECT_EQ(format(Metric::kL1, 384, Quantize::kInt8).kind, CodeKind::kFloatL1);
   EXPECT_EQ(format(Metric::kHamming, 513, Quantize::kInt8).kind, CodeKind::kBits);
   EXPECT_EQ(format(Metric::kHamming, 513, Quantize::kInt8).code_bytes, 128u);
+  EXPECT_EQ(format(Metric::kCosine, 384, Quantize::kBit).kind, CodeKind::kSignBits);
+  EXPECT_EQ(format(Metric::kCosine, 384, Quantize::kBit).code_bytes, 64u);
+  EXPECT_EQ(format(Metric::kCosine, 384, Quantize::kBit).residual_bytes, 0u);
+  EXPECT_EQ(format(Metric::kCosine, 1536, Quantize::kBit).code_bytes, 192u);
+  EXPECT_EQ(format(Metric::kCosine, kDimMax, Quantize::kBit).code_bytes, 2048u);
+  EXPECT_EQ(format(Metric::kCosine, 16, Quantize::kBit).kind, CodeKind::kFloatL2);
+  EXPECT_EQ(format(Metric::kHamming, 513, Quantize::kBit).kind, CodeKind::kBits);
 }
 
 TEST(Quantizer, SameBytesOnEveryTarget) {
   NEARLITE_SEEDED(seed, 11);
   std::mt19937_64 random(seed);
-  for (const Combination& combination : kCombinations) {
+  for (const Combination& combination : all_combinations()) {
     for (const std::uint32_t dim : kDims) {
       SCOPED_TRACE(label(combination, dim));
       const std::vector<float> centre = gaussian_vector(random, dim);
@@ -182,6 +197,10 @@ TEST(Quantizer, BytesAreTheOnesOfTheFormat) {
     sum = (sum * 31 + encoded.info.a) * 31 + encoded.info.b;
   }
   EXPECT_EQ(sum, 2290338905820133034u);
+  const Encoded signs = encode(make_quantizer(kSigns, 100), vector);
+  for (std::size_t i = 0; i < 64; ++i)
+    sum = sum * 31 + static_cast<std::uint64_t>(signs.code.data()[i]);
+  EXPECT_EQ(sum, 12107697838278723875u);
 }
 
 TEST(Quantizer, RescoringIsAccurate) {
@@ -266,7 +285,7 @@ TEST(Quantizer, ExtremeInputStaysFinite) {
   std::mt19937_64 random(seed);
   constexpr float kMax = std::numeric_limits<float>::max();
   constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
-  for (const Combination& combination : kCombinations) {
+  for (const Combination& combination : all_combinations()) {
     for (const std::uint32_t dim : {1u, 3u, 16u, 17u, 64u, 384u, 4096u}) {
       SCOPED_TRACE(label(combination, dim));
       std::vector<std::vector<float>> vectors;
@@ -326,6 +345,12 @@ TEST(Quantizer, CosineOfAZeroVectorIsOne) {
       }
     }
   }
+  // Signs do not tell a zero vector; a query is known.
+  const Quantizer signs = make_quantizer(kSigns, 384);
+  SearchQuery query;
+  ASSERT_TRUE(signs.prepare_search(std::vector<float>(384), query).ok());
+  const Encoded one = encode(signs, std::vector<float>(384, 1.0f));
+  EXPECT_EQ(signs.rescore(query, one.code.data(), nullptr, one.info), 1.0f);
 }
 
 TEST(Quantizer, CosineIgnoresTheLength) {
