@@ -267,6 +267,7 @@ class Index {
 
   // search_coarse.cc
   void narrow_coarse(const View& view, const SearchRequest& request);
+  Result<std::vector<Hit>> settle_coarse(const View& view, const SearchRequest& request);
 
   // search_complete.cc
   Result<std::optional<std::vector<Hit>>> search_complete(const View& view,

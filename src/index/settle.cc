@@ -4,7 +4,7 @@
 // A distance from code and residual is accurate to about 2e-6. Where two candidates are further
 // apart than such errors can explain, their order is known; rows are read only for those that are
 // not, and for distances that somebody looks at. Reading a row costs more than comparing a hundred
-// codes. Coarse codes only tell which candidates are worth reading: those are all measured.
+// codes. Coarse codes only tell which candidates are worth reading (search_coarse.cc).
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -14,7 +14,6 @@
 #include "base/try.h"
 #include "index/scratch.h"
 #include "index/view.h"
-#include "index/walk_plan.h"
 
 namespace nearlite {
 
@@ -67,9 +66,7 @@ void Index::keep_nearest(const View& view, const SearchRequest& request) {
   const auto last = std::partition(kth + 1, approximate.end(), [&](const auto& candidate) {
     return candidate.distance <= limit;
   });
-  std::size_t slack = std::isinf(error) ? kSlackUnknown : kSlackMax;
-  if (is_coarse(view.cache->graph().options().format.kind))
-    slack = coarse_measured(request.k, ef_search_of(request)) - request.k;
+  const std::size_t slack = std::isinf(error) ? kSlackUnknown : kSlackMax;
   const std::size_t near_count = static_cast<std::size_t>(last - approximate.begin());
   const std::size_t keep = std::min(near_count, request.k + slack);
   std::partial_sort(approximate.begin(), approximate.begin() + static_cast<std::ptrdiff_t>(keep),
@@ -79,6 +76,7 @@ void Index::keep_nearest(const View& view, const SearchRequest& request) {
 
 // Turns scratch.approximate into hits.
 Result<std::vector<Hit>> Index::settle(const View& view, const SearchRequest& request) {
+  if (is_coarse(view.cache->graph().options().format.kind)) return settle_coarse(view, request);
   keep_nearest(view, request);
   const Graph& graph = view.cache->graph();
   const auto& approximate = scratch_->approximate;

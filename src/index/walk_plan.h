@@ -32,7 +32,7 @@ struct WalkPlan {
 /// Coarse codes (is_coarse()): so many candidates a walk keeps for `k` rows, whose distances are
 /// then estimated better, at least.
 [[nodiscard]] std::uint64_t coarse_width(std::uint64_t k, std::uint32_t ef_search) noexcept;
-/// And so many of them, those that seem nearest, are measured from the rows.
+/// And so many of them, those that seem nearest, are read of external content.
 [[nodiscard]] std::uint64_t coarse_measured(std::uint64_t k, std::uint32_t ef_search) noexcept;
 
 }  // namespace nearlite

@@ -321,6 +321,10 @@ float Quantizer::rescore_floats(const SearchQuery& query, const std::byte* code)
   return query.zero_ || squares == 0.0 ? 1.0f : static_cast<float>(0.5 * sum);
 }
 
+float Quantizer::deviation(float distance) const noexcept {
+  return sign_deviation(1.0f - distance, width_);
+}
+
 float Quantizer::distance_of_key(std::uint32_t key) const noexcept {
   if (is_bits(format_.kind)) return static_cast<float>(key);
   if (format_.kind == CodeKind::kInt8Global) return 0.5f * step_ * step_ * static_cast<float>(key);

@@ -108,6 +108,9 @@ class Quantizer {
   [[nodiscard]] float rescore(const SearchQuery& query, const std::byte* code,
                               const std::byte* residual, CodeInfo info) const noexcept;
 
+  /// kSignBits: what rescore() errs by, as a standard deviation, where it says `distance`.
+  [[nodiscard]] float deviation(float distance) const noexcept;
+
   /// The distance that a comparison key stands for, as well as codes alone can tell. Bits: how many
   /// differ.
   [[nodiscard]] float distance_of_key(std::uint32_t key) const noexcept;

@@ -20,6 +20,14 @@ void encode_signs(std::span<const float> values, std::byte* code) noexcept {
   }
 }
 
+// (pi / 2 - 1) sin^2 / width of the signs' own; a twentieth of 1 / width of rounding the query.
+float sign_deviation(float cosine, std::size_t width) noexcept {
+  constexpr float kOfSigns = std::numbers::pi_v<float> / 2.0f - 1.0f;
+  constexpr float kOfQuery = 0.05f;
+  const float squared_sine = std::clamp(1.0f - cosine * cosine, 0.0f, 1.0f);
+  return std::sqrt((kOfSigns * squared_sine + kOfQuery) / static_cast<float>(width));
+}
+
 // A component q becomes a number u of 0 to 15 with q = step (u - 15/2), step = 2 largest / 15. Of
 // signs s, sum(u s) is 15 |c| - sum(2^i h_i), where |c| bits of the code are set and h_i of them
 // differ from plane i; and sum(s) is 2 |c| - width. So sum(q s) = largest width - step sum(2^i

@@ -21,6 +21,9 @@ namespace nearlite {
 /// is a multiple of 8.
 void encode_signs(std::span<const float> values, std::byte* code) noexcept;
 
+/// The standard deviation of SignQuery::cosine() where it says `cosine`, of so many bits.
+[[nodiscard]] float sign_deviation(float cosine, std::size_t width) noexcept;
+
 /// A query whose components are known to four bits each. Threads: cosine() any, while no one
 /// prepares.
 class SignQuery {

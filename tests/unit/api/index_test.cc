@@ -187,6 +187,29 @@ TEST_F(IndexTest, EveryElementTypeIsReadBack) {
   EXPECT_EQ(bytes.insert(2, Floats{0.5F, 0, 0, 0, 0, 0, 0, 0}).code(), Code::kInvalidArgument);
 }
 
+TEST_F(IndexTest, EveryQuantize) {
+  const struct {
+    Quantize quantize;
+    const char* name;
+  } cases[] = {{Quantize::kInt8, "int8"}, {Quantize::kBit, "bit"}, {Quantize::kNone, "none"}};
+  for (const auto& one : cases) {
+    IndexOptions options = IndexOptions::of(24);
+    options.quantize = one.quantize;
+    Index quantized = take(Index::create(db, one.name, options));
+    for (std::int64_t id = 1; id <= 24; ++id) {
+      Floats vector(24);
+      vector[static_cast<std::size_t>(id) - 1] = 1;
+      ASSERT_TRUE(quantized.insert(id, vector).ok());
+    }
+    EXPECT_EQ(take(quantized.search(take(quantized.get(7)), 1, {}))[0].id, 7) << one.name;
+    const std::string name = one.name;
+    Statement stats =
+        take(db.prepare("SELECT nearlite_stats('" + name + "') ->> '$.indexes[0].quantize'"));
+    ASSERT_TRUE(take(stats.step()));
+    EXPECT_EQ(stats.column_text(0), name);
+  }
+}
+
 TEST_F(IndexTest, PagesHoldEveryRowOnce) {
   fill(60);
   ASSERT_TRUE(index.upsert(Ids{61, 62, 63}, Floats{0, 5, 0, 5, 0, 5}).ok());  // equally far
@@ -471,6 +494,7 @@ TEST_F(IndexTest, OptionsAreCheckedByTheEngine) {
   refuses([](IndexOptions& options) { options.tombstone_rebuild_pct = 101; }, "tombstones");
   refuses([](IndexOptions& options) { options.metric = Metric::kHamming; }, "hamming of floats");
   refuses([](IndexOptions& options) { options.metric = static_cast<Metric>(9); }, "metric 9");
+  refuses([](IndexOptions& options) { options.quantize = static_cast<Quantize>(3); }, "quantize 3");
   refuses([](IndexOptions& options) { options.columns = "lang text); DROP TABLE docs; --"; },
           "a second statement");
   refuses([](IndexOptions& options) { options.path = "../elsewhere"; }, "a path");

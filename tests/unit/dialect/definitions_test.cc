@@ -87,6 +87,17 @@ TEST(Definitions, VectorIndexes) {
             " metric=hamming, element=bit, m=8)");
 }
 
+TEST(Definitions, AVectorIndexMayBeQuantized) {
+  const std::string head = "CREATE INDEX i ON items USING hnsw (embedding vector_cosine_ops) WITH ";
+  const std::string made =
+      "CREATE VIRTUAL TABLE \"i\" USING hnsw(content='items', content_vector='embedding', dim=3,"
+      " metric=cosine, quantize=";
+  EXPECT_EQ(translated(head + "(quantize = bit)"), made + "bit)");
+  EXPECT_EQ(translated(head + "(quantize = 'none', m = 8)"), made + "none, m=8)");
+  expect_refused(head + "(quantize = pq)", "72", "int8, bit or none");
+  expect_refused(head + "(quantize)", "72", "int8, bit or none");
+}
+
 TEST(Definitions, VectorIndexesThatCannotBe) {
   const std::string head = "CREATE INDEX i ON items USING hnsw ";
   expect_refused("CREATE INDEX i ON items USING ivfflat (embedding vector_l2_ops)", "25", "hnsw");
