@@ -11,7 +11,7 @@
 namespace nearlite::sqlite {
 namespace {
 
-constexpr std::size_t kProblemsMax = 100;
+constexpr std::size_t kLegacyProblemsMax = 100;
 
 }  // namespace
 
@@ -75,7 +75,7 @@ Status LegacyTable::command(std::string_view name) {
                 "'integrity-check', got " +
                 shown(name)};
   }
-  NEARLITE_ASSIGN(const auto problems, check(kProblemsMax));
+  NEARLITE_ASSIGN(const auto problems, check(kLegacyProblemsMax));
   if (problems.empty()) return {};
   return {Code::kCorruption, "nearlite: " + name_ + ": " + std::to_string(problems.size()) +
                                  " problem(s); the first: " + problems.front()};

@@ -92,8 +92,10 @@ class Recall {
     truth_.clear();
     for (const Vector& query : data_.queries) {
       Rows rows;
-      database_.run("SELECT rowid FROM t WHERE embedding MATCH ?1 AND k = 10 AND exact = 1",
-                    {encode(Element::kFloat, query)}, &rows);
+      const int code =
+          database_.run("SELECT rowid FROM t WHERE embedding MATCH ?1 AND k = 10 AND exact = 1",
+                        {encode(Element::kFloat, query)}, &rows);
+      EXPECT_EQ(code, SQLITE_OK) << database_.message();
       truth_.emplace_back();
       for (const Row& row : rows) truth_.back().insert(std::get<std::int64_t>(row[0]));
     }
@@ -143,7 +145,8 @@ void run(const Data& data, const std::string& name) {
 
 TEST(RecallAtTen, DemoData) { run(demo_data(), "demo data"); }
 TEST(RecallAtTen, DemoDataAsSigns) {
-  Recall recall(demo_data(), ", quantize=bit");
+  const Data data = demo_data();
+  Recall recall(data, ", quantize=bit");
   expect_recall(recall, "demo data, signs", kOfSigns);
 }
 TEST(RecallAtTen, Synthetic) {

@@ -169,6 +169,14 @@ class QuantizeBit(SqlCase):
                 self.check_recall(db)
                 self.assertEqual(db.one("SELECT nearlite_check('docs')"), "ok")
 
+    def test_a_target_of_recall(self):
+        db = self.make(options=OPTIONS.replace("ef_search=64", "target_recall=0.9999"))
+        db.run("INSERT INTO docs(docs) VALUES ('measure')")
+        found = stats(db)
+        self.assertGreaterEqual(found["measured_recall"], 0.9999)
+        self.check_recall(db, 0.96)
+        self.assertGreater(found["ef_search"], 60)
+
     def test_memory(self):
         self.addCleanup(os.environ.pop, "NEARLITE_KEEP_MIB", None)
         os.environ["NEARLITE_KEEP_MIB"] = "0"  # a small table keeps what it has read
