@@ -1,8 +1,8 @@
 // Searching an index whose codes are coarse (is_coarse()): signs only, an eighth of an int8 code
-// and no residual. They tell roughly who is near, so a walk keeps more candidates; an estimate that
-// knows the query better puts them in order (Quantizer::rescore()); and rows are measured in that
-// order, until the next estimates are so far beyond the k-th distance that they can hardly be wrong
-// by as much (as in Gao & Long, "RaBitQ", 2024).
+// and no residual. They tell roughly who is near, so a walk keeps more candidates, by estimates of
+// their distances (SignQuery); and rows are measured in that order, until the next estimates are so
+// far beyond the k-th distance that they can hardly be wrong by as much (as in Gao & Long,
+// "RaBitQ", 2024).
 #include <algorithm>
 
 #include "base/try.h"
@@ -22,6 +22,8 @@ constexpr std::size_t kBatch = 16;
 constexpr double kDeviations = 2.5;
 constexpr double kDeviationsPerDoubling = 0.5;
 constexpr std::uint64_t kUsualWidth = 200;
+// A walk through thousands of equal codes widens (Index::is_tied()); their rows are not all read.
+constexpr std::uint64_t kMeasuredFactor = 4;
 
 double deviations(std::uint32_t ef_search) {
   constexpr double kOne = 1U << kStopSlackShift;
@@ -67,6 +69,8 @@ Result<std::vector<Hit>> Index::settle_coarse(const View& view, const SearchRequ
   const Graph& graph = view.cache->graph();
   auto& approximate = scratch_->approximate;
   std::sort(approximate.begin(), approximate.end(), seems_nearer);
+  const std::uint64_t most = kMeasuredFactor * coarse_width(request.k, ef_search_of(request));
+  if (approximate.size() > most) approximate.resize(most);
   const double wrong_max = deviations(ef_search_of(request));
   std::vector<Hit> nearest;
   std::vector<Hit> batch;

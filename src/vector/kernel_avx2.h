@@ -112,7 +112,7 @@ template <CodeKind kind>
 inline constexpr bool kIsInteger = is_int8(kind) || kind == CodeKind::kBits;
 
 template <CodeKind kind>
-struct Kernel {
+struct OnePlane {
   static constexpr std::size_t kStep = 32;  // bytes of the query handled at a time
   static NEARLITE_ALWAYS_INLINE __m256i add_step(__m256i sums, __m256i query,
                                                  const std::byte* code) {
@@ -182,6 +182,8 @@ struct Kernel {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), keys);
   }
 };
+
+#include "vector/kernel_planes.inl"
 
 }  // namespace nearlite::avx2
 

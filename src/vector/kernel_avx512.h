@@ -99,6 +99,7 @@ NEARLITE_ALWAYS_INLINE __m512 add_floats(__m512 lanes, __m512 query, __m512 code
 }
 
 #include "vector/kernel_avx512.inl"
+#include "vector/kernel_planes.inl"
 
 }  // namespace nearlite::avx512
 
@@ -123,6 +124,7 @@ NEARLITE_ALWAYS_INLINE __m512i add_block(__m512i sums, __m512i query, __m512i co
 }
 
 #include "vector/kernel_avx512.inl"
+#include "vector/kernel_planes.inl"
 
 }  // namespace nearlite::avx512vnni
 
@@ -147,6 +149,7 @@ NEARLITE_ALWAYS_INLINE __m512i add_block(__m512i sums, __m512i query, __m512i co
 }
 
 #include "vector/kernel_avx512.inl"
+#include "vector/kernel_planes.inl"
 
 }  // namespace nearlite::avx512popcnt
 

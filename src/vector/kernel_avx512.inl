@@ -2,7 +2,7 @@
 // add_block() that the target has for integers.
 
 template <CodeKind kind>
-struct Kernel {
+struct OnePlane {
   static NEARLITE_ALWAYS_INLINE std::uint32_t key(const QueryCode& query, const std::byte* code,
                                                   CodeInfo info, const CodeFormat& format) {
     const std::size_t bytes = format.code_bytes;

@@ -80,6 +80,7 @@ NEARLITE_ALWAYS_INLINE std::uint32_t float_key(const std::byte* query, const std
 }
 
 #include "vector/kernel_neon.inl"
+#include "vector/kernel_planes.inl"
 
 }  // namespace nearlite::neon
 
@@ -98,6 +99,7 @@ NEARLITE_ALWAYS_INLINE int32x4_t add_products(int32x4_t sums, int8x16_t query, i
 }
 
 #include "vector/kernel_neon.inl"
+#include "vector/kernel_planes.inl"
 
 }  // namespace nearlite::dotprod
 

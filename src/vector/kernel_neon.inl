@@ -1,7 +1,7 @@
 // Comparison of codes for 64-bit ARM. Included once per target, behind its add_products().
 
 template <CodeKind kind>
-struct Kernel {
+struct OnePlane {
   static NEARLITE_ALWAYS_INLINE std::uint32_t key(const QueryCode& query, const std::byte* code,
                                                   CodeInfo info, const CodeFormat& format) {
     const std::size_t bytes = format.code_bytes;

@@ -96,7 +96,7 @@ NEARLITE_ALWAYS_INLINE std::uint32_t differing_bits(const std::byte* query, cons
 }
 
 template <CodeKind kind>
-struct Kernel {
+struct OnePlane {
   /// The key of one stored code against the prepared query.
   static NEARLITE_ALWAYS_INLINE std::uint32_t key(const QueryCode& query, const std::byte* code,
                                                   CodeInfo info, const CodeFormat& format) {
@@ -120,5 +120,7 @@ struct Kernel {
     for (std::size_t i = 0; i < 4; ++i) out[i] = key(query, codes[i], *infos[i], format);
   }
 };
+
+#include "vector/kernel_planes.inl"
 
 }  // namespace nearlite::scalar

@@ -260,10 +260,12 @@ Status Quantizer::prepare_search(std::span<const float> vector, SearchQuery& que
   } else {
     float* const values = query.values_.as<float>();
     query.zero_ = !load(vector, values, query.scratch_.spare_.as<float>());
-    encode_values(values, code, code + code_bytes, info);
     if (format_.kind == CodeKind::kSignBits) {
       if (Status status = query.signs_.prepare({values, width_}); !status.ok()) return status;
+      query.code_ = query.signs_.code();
+      return {};
     }
+    encode_values(values, code, code + code_bytes, info);
   }
   query.code_ = prepare_query(format_, code, info, query.plane_.data());
   return {};

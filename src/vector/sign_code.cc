@@ -59,6 +59,13 @@ Status SignQuery::prepare(std::span<const float> values) {
   return {};
 }
 
+QueryCode SignQuery::code() const noexcept {
+  QueryCode query;
+  query.data = planes_.data();
+  query.planes = kPlanes;
+  return query;
+}
+
 float SignQuery::cosine(const std::byte* code) const noexcept {
   // Bits differ from each other as the others do from them: the code takes the query's part.
   QueryCode query;

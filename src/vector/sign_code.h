@@ -31,6 +31,9 @@ class SignQuery {
   /// `values`: rotated, of length 1; their number is a multiple of 512. Errors: kNoMemory.
   Status prepare(std::span<const float> values);
 
+  /// For the kernels of bits: their keys order codes as the estimates do.
+  [[nodiscard]] QueryCode code() const noexcept;
+
   /// Estimates the cosine of the query and the vector whose signs are `code` (64-byte aligned, a
   /// bit for each value). Same bits on every CPU. Costs about as much as four comparisons of codes.
   [[nodiscard]] float cosine(const std::byte* code) const noexcept;

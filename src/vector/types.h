@@ -66,7 +66,8 @@ enum class CodeKind : std::uint8_t {
   kFloatDot = 5,       ///< ip; float32 in a fixed summation order
   kFloatL1 = 6,        ///< l1; float32 in a fixed summation order
   kBits = 7,           ///< hamming; key = number of differing bits
-  kSignBits = 8,       ///< cosine: signs of rotated vectors; key = number of differing bits
+  kSignBits = 8,       ///< cosine: signs of rotated vectors; key = number of differing bits,
+                       ///< those of a search weighted by what the query knows (SignQuery)
 };
 
 /// Shape of the codes of one index. Codes are padded with zeros to a multiple of 64 bytes and start
@@ -109,6 +110,8 @@ struct QueryCode {
   /// int8 kinds: 128 * sum of the signed bytes, subtracted from u8 x s8 products.
   std::int32_t offset = 0;
   std::int32_t head_offset = 0;  ///< the same of the first head_bytes()
+  /// Bits: codes at `data`, one behind the other; those that differ from plane i count 2^i each.
+  std::uint32_t planes = 1;
 };
 
 /// What a comparison of four codes fetches into the cache meanwhile: nothing.

@@ -169,6 +169,46 @@ TEST(Kernel, BitsCountsDifferences) {
   }
 }
 
+TEST(Kernel, BitsOfSeveralPlanesAreWeighted) {
+  NEARLITE_SEEDED(seed, 4);
+  std::mt19937_64 random(seed);
+  for (const std::uint32_t code_bytes : {64U, 128U, 192U, 2048U}) {
+    const CodeFormat format{CodeKind::kBits, 8 * code_bytes, code_bytes, 0};
+    for (const std::uint32_t planes : {1U, 2U, 4U, 7U}) {
+      const Sample query_planes =
+          make_sample(random, format.kind, planes * code_bytes, planes * code_bytes, Fill::kRandom);
+      QueryCode query;
+      query.data = query_planes.code();
+      query.planes = planes;
+      std::vector<Sample> samples;
+      std::array<const std::byte*, 4> codes{};
+      std::array<std::uint32_t, 4> expected{};
+      const std::array<CodeInfo, 4> infos{};
+      for (std::size_t i = 0; i < 4; ++i) {
+        samples.push_back(make_sample(random, format.kind, code_bytes, code_bytes, Fill::kRandom));
+      }
+      for (std::size_t i = 0; i < 4; ++i) {
+        codes[i] = samples[i].code();
+        for (std::size_t at = 0; at < planes * code_bytes; ++at) {
+          const auto differing =
+              std::to_integer<unsigned>(query.data[at] ^ codes[i][at % code_bytes]);
+          expected[i] += static_cast<std::uint32_t>(std::popcount(differing)) << at / code_bytes;
+        }
+      }
+      for (const SimdTarget target : supported_simd_targets()) {
+        SCOPED_TRACE(std::string(name_of(target)) + " bytes " + std::to_string(code_bytes) +
+                     " planes " + std::to_string(planes));
+        const KeyFunctions functions = key_functions(CodeKind::kSignBits, target);
+        std::array<std::uint32_t, 4> keys{};
+        functions.key4(query, codes.data(), infos.data(), format, keys.data());
+        EXPECT_EQ(keys, expected);
+        for (std::size_t i = 0; i < 4; ++i)
+          EXPECT_EQ(functions.key(query, codes[i], infos[i], format), expected[i]);
+      }
+    }
+  }
+}
+
 TEST(Kernel, ScaledL2NeverYieldsNegativeOrNaN) {
   const CodeFormat format{CodeKind::kInt8ScaledL2, 64, 64, 64};
   Sample damaged;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -84,6 +86,30 @@ TEST(SignCode, EstimatesCosines) {
     EXPECT_GT(deviation, 0.30 * unit) << "better than can be: the test compares a with itself";
     EXPECT_LT(std::abs(sum / kPairs), 0.15 * unit) << width;
     EXPECT_LT(deviation, 0.8 * std::sqrt(squares_counted / kPairs)) << width;
+  }
+}
+
+TEST(SignCode, KeysOrderAsEstimatesDo) {
+  NEARLITE_SEEDED(seed, 34);
+  std::mt19937_64 random(seed);
+  constexpr std::uint32_t kWidth = 512;
+  const CodeFormat format{CodeKind::kSignBits, kWidth, kWidth / 8, 0};
+  std::vector<float> vector = gaussian_vector(random, kWidth);
+  scale_to_one(vector);
+  SignQuery query;
+  ASSERT_TRUE(query.prepare(vector).ok());
+  std::vector<std::pair<std::uint32_t, float>> all;
+  for (int i = 0; i < 200; ++i) {
+    const AlignedBuffer code = code_of(gaussian_vector(random, kWidth));
+    const KeyFunctions functions = key_functions(format.kind, active_simd_target());
+    all.emplace_back(functions.key(query.code(), code.data(), {}, format),
+                     query.cosine(code.data()));
+  }
+  std::sort(all.begin(), all.end());
+  EXPECT_LT(all.front().first, all.back().first);
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    EXPECT_GE(all[i - 1].second, all[i].second);
+    EXPECT_EQ(all[i - 1].first == all[i].first, all[i - 1].second == all[i].second);
   }
 }
 
