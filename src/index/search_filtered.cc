@@ -116,6 +116,8 @@ bool Index::compare_matching(const View& view, const SearchRequest& request) {
   std::vector<Candidate>& nearest = scratch.nearest;
   const std::size_t member_count = scratch.members.size();
   std::size_t kept_max = std::max(kNearestMin, 4 * std::min(request.k, member_count));
+  if (is_coarse(graph.options().format.kind))  // or a second pass would be needed always
+    kept_max = std::max(kept_max, 2 * kept_counts(view, request).first);
   for (;; kept_max *= 8) {
     nearest.clear();
     Candidate bound{UINT32_MAX, kNodeIdMax};
