@@ -66,10 +66,11 @@ Result<std::vector<Hit>> Index::search(const SearchRequest& request) {
   const bool own = write_ && !write_->stale;
   // A poisoned transaction can only be rolled back; until then its rows may be half written, and
   // nothing of them may get into a shared cache (INVARIANT C3).
-  // Rows of external content are the only ones to tell what is nearest.
+  // Which of all rows are nearest, only rows can tell where content is external or codes are
+  // coarse.
+  const bool is_told_by_rows = content_ || is_coarse(code_format(quantizer_options(options_)).kind);
   const bool needs_rows =
-      request.exact || options_.exact_up_to == UINT64_MAX || (request.complete && content_) ||
-      (request.complete && is_coarse(code_format(quantizer_options(options_)).kind));
+      request.exact || options_.exact_up_to == UINT64_MAX || (request.complete && is_told_by_rows);
   if (needs_rows || (write_ && !write_->poison.empty())) {
     report_.path = SearchPath::kExact;
     return search_exact(request);

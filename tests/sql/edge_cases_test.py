@@ -14,12 +14,6 @@ class EdgeCases(SqlCase):
         )
         return db
 
-    def insert(self, db, rows):
-        db.run("BEGIN")
-        for rowid, vector in rows.items():
-            db.run("INSERT INTO t(rowid, embedding) VALUES(?, ?)", rowid, blob(vector))
-        db.run("COMMIT")
-
     def test_an_empty_table(self):
         db = self.make()
         query = blob([1.0] * 8)
@@ -38,18 +32,18 @@ class EdgeCases(SqlCase):
         vectors = Vectors(8)
         for _ in range(5):
             rows = {1: vectors.next()}
-            self.insert(db, rows)
+            self.insert_rows(db, "t", rows)
             self.assert_index(db, "t", rows, metric="l2")
             db.run("DELETE FROM t")
             self.assert_index(db, "t", {}, metric="l2")
         rows = dict(enumerate(vectors.list(50)))
-        self.insert(db, rows)
+        self.insert_rows(db, "t", rows)
         self.assert_index(db, "t", rows, metric="l2")
 
     def test_delete_the_entry_point_over_and_over(self):
         db = self.make()
         rows = dict(enumerate(Vectors(8).list(120), start=1))
-        self.insert(db, rows)
+        self.insert_rows(db, "t", rows)
         query = Vectors(8, 5).next()
         for rowid in list(rows)[:100]:  # ascending: whoever is the entry, it is among them
             db.run("DELETE FROM t WHERE rowid = ?", rowid)
@@ -63,7 +57,7 @@ class EdgeCases(SqlCase):
     def test_delete_the_nearest_then_ask_again(self):
         db = self.make()
         rows = dict(enumerate(Vectors(8).list(200), start=1))
-        self.insert(db, rows)
+        self.insert_rows(db, "t", rows)
         query = Vectors(8, 5).next()
         for _ in range(10):
             near = nearest("l2", rows, query, 10)
@@ -88,7 +82,7 @@ class EdgeCases(SqlCase):
                 one, others = f32([0.5, 1, 0, 0, 0, 0, 0, -1]), Vectors(8).list(200)
                 rows = {rowid: one for rowid in range(1, 3001)}
                 rows |= dict(enumerate(others, start=5001))
-                self.insert(db, rows)
+                self.insert_rows(db, "t", rows)
                 self.assert_index(db, "t", rows, metric=metric)
                 self.assertEqual(
                     db.one(
@@ -110,7 +104,7 @@ class EdgeCases(SqlCase):
                 rows = dict(enumerate(Vectors(8).list(40), start=1))
                 for rowid in (5, 50, 51):
                     rows[rowid] = [0.0] * 8
-                self.insert(db, rows)
+                self.insert_rows(db, "t", rows)
                 self.assert_index(db, "t", rows, metric=metric)
                 hits = db.run(
                     "SELECT rowid, distance FROM t WHERE embedding MATCH ? AND k = 43",
@@ -126,7 +120,7 @@ class EdgeCases(SqlCase):
             centre = centres[rowid % 10]
             rows[rowid] = f32([x + generator.gauss(0, 0.001) for x in centre])
         db = self.make("cosine", 32)
-        self.insert(db, rows)
+        self.insert_rows(db, "t", rows)
         lost = [
             rowid
             for rowid, vector in rows.items()
@@ -139,7 +133,7 @@ class EdgeCases(SqlCase):
         db = self.make(dim=16)
         vectors = Vectors(16, 4)
         rows = dict(enumerate(vectors.list(400)))
-        self.insert(db, rows)
+        self.insert_rows(db, "t", rows)
         generator = random.Random(1)
         for _ in range(30):
             db.run("BEGIN")
@@ -170,7 +164,7 @@ class EdgeCases(SqlCase):
     def test_three_quarters_deleted(self):
         db = self.make(dim=16, extra=", tombstone_rebuild_pct=100")
         rows = dict(enumerate(Vectors(16, 4).list(800)))
-        self.insert(db, rows)
+        self.insert_rows(db, "t", rows)
         db.run("DELETE FROM t WHERE rowid % 4 != 0")
         rows = {rowid: vector for rowid, vector in rows.items() if rowid % 4 == 0}
         right = 0
@@ -188,7 +182,7 @@ class EdgeCases(SqlCase):
                 self.path = self.file(f"{dim}.db")
                 db = self.make("l2", dim)
                 rows = dict(enumerate(Vectors(dim).list(30)))
-                self.insert(db, rows)
+                self.insert_rows(db, "t", rows)
                 self.assert_index(db, "t", rows, metric="l2")
 
     def test_large_transaction(self):

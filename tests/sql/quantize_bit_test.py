@@ -25,18 +25,12 @@ class QuantizeBit(SqlCase):
         db.run("PRAGMA journal_mode=WAL")
         db.run(f"CREATE VIRTUAL TABLE docs USING hnsw(embedding float[{DIM}]{columns}, {options})")
         self.rows = dict(enumerate(self.vectors.list(count), start=1))
-        self.insert(db, self.rows)
+        self.insert_rows(db, "docs", self.rows)
         return db
 
-    def insert(self, db, rows):
-        db.run("BEGIN")
-        for rowid, vector in rows.items():
-            db.run("INSERT INTO docs(rowid, embedding) VALUES (?, ?)", rowid, blob(vector))
-        db.run("COMMIT")
-
-    def search(self, db, query, k=10, more="", table="docs"):
+    def search(self, db, query, k=10, more=""):
         return db.run(
-            f"SELECT rowid, distance FROM {table} WHERE embedding MATCH ? AND k = ?{more}"
+            f"SELECT rowid, distance FROM docs WHERE embedding MATCH ? AND k = ?{more}"
             " ORDER BY distance", blob(query), k,
         )
 
@@ -77,7 +71,7 @@ class QuantizeBit(SqlCase):
         db, other = self.make(600), self.connect()
         self.check_recall(other, rows=self.rows)
         added = dict(enumerate(self.vectors.list(300), start=1001))
-        self.insert(other, added)
+        self.insert_rows(other, "docs", added)
         self.rows |= added
         self.check_recall(db)
         other.run("DELETE FROM docs WHERE rowid % 3 = 0")
@@ -209,7 +203,7 @@ class QuantizeBit(SqlCase):
         )
         db.run("CREATE VIRTUAL TABLE docs USING hnsw(v float[40], quantize=bit)")
         self.fails(ERROR, db.run, "INSERT INTO docs(docs, k) VALUES ('quantize', 'int8')",
-                   names=("quantize",))
+                   names=("quantize", "fixed"))
 
     def test_few_dimensions_and_bits(self):
         db = self.connect()
@@ -223,7 +217,7 @@ class QuantizeBit(SqlCase):
                         db.run("INSERT INTO docs(rowid, embedding) VALUES (?, vec_bit(?))", rowid,
                                json.dumps([int(x) for x in vector]))
                 else:
-                    self.insert(db, rows)
+                    self.insert_rows(db, "docs", rows)
                     self.assert_index(db, "docs", rows)
                 self.assertEqual(db.one("SELECT nearlite_check('docs')"), "ok")
                 db.run("DROP TABLE docs")

@@ -256,11 +256,15 @@ class SqlCase(unittest.TestCase):
     def fill(self, db, table, count, dim, seed=1, first=1):
         """Inserts rows first … first + count - 1 in one transaction; {rowid: vector}."""
         rows = dict(enumerate(Vectors(dim, seed).list(count), start=first))
+        self.insert_rows(db, table, rows)
+        return rows
+
+    def insert_rows(self, db, table, rows):
+        """Inserts {rowid: vector} in one transaction."""
         db.run("BEGIN")
         for rowid, vector in rows.items():
             db.run(f"INSERT INTO {table}(rowid, embedding) VALUES (?, ?)", rowid, blob(vector))
         db.run("COMMIT")
-        return rows
 
 
 def apsw_only(test):
