@@ -32,6 +32,7 @@ QueryCode as_query(const Graph::Impl& graph, NodeId id, std::byte* buffer) noexc
     sum += to_query(code + head, buffer + head, bytes - head);
     query.data = buffer;
     query.offset = offset_of(sum, bytes);
+    query.is_narrow = is_narrow(buffer, bytes);
   }
   return query;
 }

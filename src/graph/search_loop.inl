@@ -199,7 +199,8 @@ NEARLITE_ALWAYS_INLINE void compare_by_heads(const Graph::Impl& graph, const Que
   const std::size_t code_bytes = graph.options.format.code_bytes;
   CodeFormat head_format = graph.options.format;
   head_format.code_bytes = graph.head_bytes;
-  const QueryCode head{query.data, {0, query.info.a}, query.head_offset, 0};
+  QueryCode head{query.data, {0, query.info.a}, query.head_offset, 0};
+  head.is_narrow = query.is_narrow;
   NodeId likely[kLikelyMax + 4];
   std::size_t likely_count = 0;
   Waiting waiting;

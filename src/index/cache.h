@@ -6,15 +6,13 @@
 // can be thrown away and rebuilt from the rows.
 //
 // INVARIANT C1. Every search first reads the last commit row of its own snapshot; the cache is used
-// only if that commit
-//               is one the cache knows by its commit_id.
+// only if that commit is one the cache knows by its commit_id. A store may give the row that it
+// read before while SQLite says that nothing can have changed (sqlite/read_version.h).
 // INVARIANT C2. No lock of ours is held while a statement runs: rows are read first, then applied
-// under the mutex, and
-//               only if the cache still stands where the reading began.
+// under the mutex, and only if the cache still stands where the reading began.
 // INVARIANT C3. Nothing read inside a connection's own write transaction enters a shared cache.
 // INVARIANT C4. A reader whose snapshot is older than what the graph has forgotten (unlink_floor)
-// is answered by the
-//               exact scan of its own snapshot.
+// is answered by the exact scan of its own snapshot.
 #pragma once
 
 #include <cstdint>

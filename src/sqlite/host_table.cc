@@ -79,6 +79,7 @@ FORWARD(int, create_module_v2,
 FORWARD(const char*, db_filename, (sqlite3* a, const char* b), (a, b));
 FORWARD(sqlite3*, db_handle, (sqlite3_stmt* a), (a));
 FORWARD(int, db_readonly, (sqlite3* a, const char* b), (a, b));
+FORWARD(int, db_status, (sqlite3* a, int b, int* c, int* d, int e), (a, b, c, d, e));
 FORWARD(int, declare_vtab, (sqlite3* a, const char* b), (a, b));
 FORWARD(const char*, errmsg, (sqlite3* a), (a));
 FORWARD(const char*, errstr, (int a), (a));

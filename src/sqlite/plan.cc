@@ -1,5 +1,6 @@
 #include "sqlite/plan.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -262,6 +263,7 @@ Result<std::vector<PlanTerm>> decode_plan(const char* text) {
   std::vector<PlanTerm> terms;
   std::string_view rest(text == nullptr ? "" : text);
   rest = rest.substr(0, rest.find(kPlanComment));
+  terms.reserve(static_cast<std::size_t>(std::count(rest.begin(), rest.end(), ';')) + 1);
   const Status damaged(Code::kInternal, "nearlite: query plan is damaged");
   while (!rest.empty()) {
     std::string_view one = rest.substr(0, rest.find(';'));

@@ -7,6 +7,7 @@
 
 #include "base/try.h"
 #include "sqlite/boundary.h"
+#include "sqlite/read_version.h"
 
 namespace nearlite::sqlite {
 namespace {
@@ -149,12 +150,21 @@ Result<CommitRecord> SqliteStore::read_commit(const StatementUse& row, Touched t
   return record;
 }
 
+// Every search comes here: the row is read once for all searches between two commits.
 Result<CommitRecord> SqliteStore::last_commit() {
+  const std::optional<std::uint32_t> version = read_version(db_, schema_);
+  if (version && version == last_commit_version_) return last_commit_;
   NEARLITE_ASSIGN(Statement * last, statement(kLastCommit));
   StatementUse use = last->use();
   NEARLITE_ASSIGN(const bool has_row, use.step());
   if (!has_row) return corruption(name_of("commits"), "there is no row");
-  return read_commit(use, Touched::kLeaveOut);  // every search comes here
+  NEARLITE_ASSIGN(CommitRecord record, read_commit(use, Touched::kLeaveOut));
+  last_commit_version_.reset();
+  if (version && !shares_page_cache(db_)) {
+    last_commit_ = record;
+    last_commit_version_ = version;
+  }
+  return record;
 }
 
 Result<std::optional<CommitRecord>> SqliteStore::find_commit(std::uint64_t seq) {

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -133,7 +134,9 @@ class SqliteStore final : public Store {
   VectorLayout layout_;
   DirectReader direct_;
   std::array<Statement, kVerbCount> statements_;
-  std::vector<std::byte> slot_;   // scratch
+  CommitRecord last_commit_;                          // as last_commit() read it
+  std::optional<std::uint32_t> last_commit_version_;  // read_version() of it; nothing: forgotten
+  std::vector<std::byte> slot_;                       // scratch
   std::vector<std::byte> known_;  // of read_known(), whose visitor may use the other
 };
 

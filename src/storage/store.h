@@ -28,7 +28,7 @@ class Store {
 
   // ---- <table>_commits
   /// The last commit of the caller's snapshot; corruption if there is none (creation writes seq 0).
-  /// This is read by every search: it must take about a microsecond. Its lists are left out.
+  /// Every search asks for it: it must take about a microsecond. Its lists are left out.
   virtual Result<CommitRecord> last_commit() = 0;
   virtual Result<std::optional<CommitRecord>> find_commit(std::uint64_t seq) = 0;
   virtual Status put_commit(const CommitRecord& record) = 0;  ///< inserts or replaces

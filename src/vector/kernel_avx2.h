@@ -1,8 +1,10 @@
 // Comparison of codes for AVX2. The same numbers as kernel_scalar.h, which says what they mean.
 // Include it only where the AVX2 region is wanted.
 //
-// Bytes are widened to 16 bits before they are multiplied: vpmaddubsw on bytes would saturate
-// (2 * 255 * 127 > 32,767), and a saturated product is a different key than on other CPUs.
+// Two products of bytes are added in 16 bits by one instruction (vpmaddubsw) where that is exact,
+// which depends on the query alone and is the rule for rotated vectors. Else bytes are widened
+// first, for the instruction saturates (2 * 255 * 127 > 32,767), and a saturated sum is a different
+// key than on other CPUs.
 #pragma once
 
 #include "vector/kernel_scalar.h"
@@ -44,6 +46,19 @@ NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* 
   return static_cast<std::uint32_t>(sum_of(sums));
 }
 
+NEARLITE_ALWAYS_INLINE bool is_narrow(const std::byte* query, std::size_t bytes) {
+  __m256i highest = _mm256_setzero_si256();
+  __m256i lowest = highest;
+  for (std::size_t at = 0; at < bytes; at += 32) {
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), load(query + at));
+    highest = _mm256_max_epi16(highest, pairs);
+    lowest = _mm256_min_epi16(lowest, pairs);
+  }
+  const __m256i beyond = _mm256_or_si256(_mm256_cmpgt_epi16(highest, _mm256_set1_epi16(128)),
+                                         _mm256_cmpgt_epi16(_mm256_set1_epi16(-128), lowest));
+  return _mm256_testz_si256(beyond, beyond) != 0;
+}
+
 /// The sums of four vectors, in order.
 NEARLITE_ALWAYS_INLINE __m128i sums_of(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
   return fold(_mm256_hadd_epi32(_mm256_hadd_epi32(v0, v1), _mm256_hadd_epi32(v2, v3)));
@@ -71,6 +86,12 @@ NEARLITE_ALWAYS_INLINE __m256i add_bytes(__m256i sums, __m256i query, const std:
   const __m256i odd = _mm256_srli_epi16(stored, 8);
   sums = _mm256_add_epi32(sums, _mm256_madd_epi16(even, even_query));
   return _mm256_add_epi32(sums, _mm256_madd_epi16(odd, odd_query));
+}
+
+/// The same for a query that is narrow: each pair of products at once.
+NEARLITE_ALWAYS_INLINE __m256i add_pairs(__m256i sums, __m256i query, const std::byte* code) {
+  const __m256i pairs = _mm256_maddubs_epi16(load(code), query);
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
 /// Thirty-two bytes of bits added to the sums.
@@ -109,32 +130,61 @@ NEARLITE_ALWAYS_INLINE __m128 float_quarter(const std::byte* query, const std::b
 }
 
 template <CodeKind kind>
-inline constexpr bool kIsInteger = is_int8(kind) || kind == CodeKind::kBits;
-
-template <CodeKind kind>
 struct OnePlane {
   static constexpr std::size_t kStep = 32;  // bytes of the query handled at a time
+  template <bool is_narrow>
   static NEARLITE_ALWAYS_INLINE __m256i add_step(__m256i sums, __m256i query,
                                                  const std::byte* code) {
-    return kind == CodeKind::kBits ? add_bits(sums, query, code) : add_bytes(sums, query, code);
+    if constexpr (kind == CodeKind::kBits) return add_bits(sums, query, code);
+    return is_narrow ? add_pairs(sums, query, code) : add_bytes(sums, query, code);
+  }
+
+  template <bool is_narrow>
+  static NEARLITE_ALWAYS_INLINE std::int32_t sum_of_one(const std::byte* query,
+                                                        const std::byte* code, std::size_t bytes) {
+    __m256i even = _mm256_setzero_si256();
+    __m256i odd = _mm256_setzero_si256();
+    for (std::size_t at = 0; at < bytes; at += 2 * kStep) {
+      even = add_step<is_narrow>(even, load(query + at), code + at);
+      odd = add_step<is_narrow>(odd, load(query + at + kStep), code + at + kStep);
+    }
+    return sum_of(_mm256_add_epi32(even, odd));
+  }
+
+  template <bool is_narrow, class Ahead>
+  static NEARLITE_ALWAYS_INLINE __m128i sums_of_four(const std::byte* query,
+                                                     const std::byte* const codes[4],
+                                                     std::size_t bytes, const Ahead& ahead) {
+    const std::byte* const c0 = codes[0];
+    const std::byte* const c1 = codes[1];
+    const std::byte* const c2 = codes[2];
+    const std::byte* const c3 = codes[3];
+    __m256i s0 = _mm256_setzero_si256();
+    __m256i s1 = s0;
+    __m256i s2 = s0;
+    __m256i s3 = s0;
+    for (std::size_t block = 0; block < bytes; block += 64) {
+      ahead.fetch(block);
+      for (std::size_t at = block; at < block + 64; at += kStep) {
+        const __m256i q = load(query + at);
+        s0 = add_step<is_narrow>(s0, q, c0 + at);
+        s1 = add_step<is_narrow>(s1, q, c1 + at);
+        s2 = add_step<is_narrow>(s2, q, c2 + at);
+        s3 = add_step<is_narrow>(s3, q, c3 + at);
+      }
+    }
+    return sums_of(s0, s1, s2, s3);
   }
 
   static NEARLITE_ALWAYS_INLINE std::uint32_t key(const QueryCode& query, const std::byte* code,
                                                   CodeInfo info, const CodeFormat& format) {
     const std::size_t bytes = format.code_bytes;
-    if constexpr (kIsInteger<kind>) {
-      __m256i even = _mm256_setzero_si256();
-      __m256i odd = _mm256_setzero_si256();
-      for (std::size_t at = 0; at < bytes; at += 2 * kStep) {
-        even = add_step(even, load(query.data + at), code + at);
-        odd = add_step(odd, load(query.data + at + kStep), code + at + kStep);
-      }
-      const std::int32_t sum = sum_of(_mm256_add_epi32(even, odd));
-      if constexpr (kind == CodeKind::kBits) {
-        return static_cast<std::uint32_t>(sum);
-      } else {
-        return finish_key<kind>(sum - query.offset, query.info, info);
-      }
+    if constexpr (kind == CodeKind::kBits) {
+      return static_cast<std::uint32_t>(sum_of_one<false>(query.data, code, bytes));
+    } else if constexpr (is_int8(kind)) {
+      const std::int32_t sum = query.is_narrow ? sum_of_one<true>(query.data, code, bytes)
+                                               : sum_of_one<false>(query.data, code, bytes);
+      return finish_key<kind>(sum - query.offset, query.info, info);
     } else {
       const float sum = reduce_quarter(float_quarter<kind>(query.data, code, bytes));
       return sortable_key(kind == CodeKind::kFloatDot ? -sum : sum);
@@ -146,36 +196,20 @@ struct OnePlane {
                                           const CodeInfo* const infos[4], const CodeFormat& format,
                                           std::uint32_t out[4], const Ahead& ahead = {}) {
     const std::size_t bytes = format.code_bytes;
-    const std::byte* const c0 = codes[0];
-    const std::byte* const c1 = codes[1];
-    const std::byte* const c2 = codes[2];
-    const std::byte* const c3 = codes[3];
     __m128i keys;
-    if constexpr (kIsInteger<kind>) {
-      __m256i s0 = _mm256_setzero_si256();
-      __m256i s1 = s0;
-      __m256i s2 = s0;
-      __m256i s3 = s0;
-      for (std::size_t block = 0; block < bytes; block += 64) {
-        ahead.fetch(block);
-        for (std::size_t at = block; at < block + 64; at += kStep) {
-          const __m256i q = load(query.data + at);
-          s0 = add_step(s0, q, c0 + at);
-          s1 = add_step(s1, q, c1 + at);
-          s2 = add_step(s2, q, c2 + at);
-          s3 = add_step(s3, q, c3 + at);
-        }
-      }
-      keys = sums_of(s0, s1, s2, s3);
-      if constexpr (kind != CodeKind::kBits) {
-        keys =
-            finish_keys<kind>(_mm_sub_epi32(keys, _mm_set1_epi32(query.offset)), query.info, infos);
-      }
+    if constexpr (kind == CodeKind::kBits) {
+      keys = sums_of_four<false>(query.data, codes, bytes, ahead);
+    } else if constexpr (is_int8(kind)) {
+      keys = query.is_narrow ? sums_of_four<true>(query.data, codes, bytes, ahead)
+                             : sums_of_four<false>(query.data, codes, bytes, ahead);
+      keys =
+          finish_keys<kind>(_mm_sub_epi32(keys, _mm_set1_epi32(query.offset)), query.info, infos);
     } else {
       for (std::size_t at = 0; at < bytes; at += 64) ahead.fetch(at);
-      __m128 sums = reduce_quarters(
-          float_quarter<kind>(query.data, c0, bytes), float_quarter<kind>(query.data, c1, bytes),
-          float_quarter<kind>(query.data, c2, bytes), float_quarter<kind>(query.data, c3, bytes));
+      __m128 sums = reduce_quarters(float_quarter<kind>(query.data, codes[0], bytes),
+                                    float_quarter<kind>(query.data, codes[1], bytes),
+                                    float_quarter<kind>(query.data, codes[2], bytes),
+                                    float_quarter<kind>(query.data, codes[3], bytes));
       if constexpr (kind == CodeKind::kFloatDot) sums = _mm_xor_ps(sums, _mm_set1_ps(-0.0f));
       keys = sortable_keys(sums);
     }

@@ -37,6 +37,8 @@ NEARLITE_ALWAYS_INLINE std::int32_t sum_of(__m512i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0xB1)));
 }
 
+using scalar::is_narrow;
+
 NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* out,
                                               std::size_t bytes) {
   const __m512i top = _mm512_set1_epi8(-128);
@@ -111,6 +113,7 @@ namespace nearlite::avx512vnni {
 
 using avx512::add_floats;
 using avx512::fold;
+using avx512::is_narrow;
 using avx512::load;
 using avx512::load_floats;
 using avx512::sum_of;
@@ -136,6 +139,7 @@ namespace nearlite::avx512popcnt {
 
 using avx512::add_floats;
 using avx512::fold;
+using avx512::is_narrow;
 using avx512::load;
 using avx512::load_floats;
 using avx512::sum_of;

@@ -10,6 +10,7 @@
 
 namespace nearlite::neon {
 
+using scalar::is_narrow;
 using scalar::to_query;
 
 NEARLITE_ALWAYS_INLINE uint8x16_t load(const std::byte* bytes) {
@@ -90,6 +91,7 @@ namespace nearlite::dotprod {
 
 using neon::count_differing;
 using neon::float_key;
+using neon::is_narrow;
 using neon::load_query;
 using neon::load_values;
 using neon::to_query;

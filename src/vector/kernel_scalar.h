@@ -82,6 +82,11 @@ NEARLITE_ALWAYS_INLINE std::uint32_t to_query(const std::byte* code, std::byte* 
   return sum;
 }
 
+/// QueryCode::is_narrow of these bytes, where it makes a comparison faster.
+NEARLITE_ALWAYS_INLINE bool is_narrow(const std::byte* /*query*/, std::size_t /*bytes*/) {
+  return false;
+}
+
 NEARLITE_ALWAYS_INLINE std::uint32_t differing_bits(const std::byte* query, const std::byte* code,
                                                     std::size_t bytes) {
   std::uint32_t count = 0;

@@ -9,6 +9,18 @@
 
 namespace nearlite {
 
+#if NEARLITE_X86
+NEARLITE_AVX2_BEGIN
+namespace avx2 {
+namespace {
+bool is_narrow_query(const std::byte* query, std::size_t bytes) noexcept {
+  return is_narrow(query, bytes);
+}
+}  // namespace
+}  // namespace avx2
+NEARLITE_AVX2_END
+#endif
+
 QueryCode prepare_query(const CodeFormat& format, const std::byte* code, CodeInfo info,
                         std::byte* buffer) noexcept {
   QueryCode query;
@@ -30,6 +42,10 @@ QueryCode prepare_query(const CodeFormat& format, const std::byte* code, CodeInf
   const std::size_t head = head_bytes(format);
   query.head_offset = convert(0, head);
   query.offset = query.head_offset + convert(head, format.code_bytes);
+#if NEARLITE_X86
+  if (supported_simd_target() >= SimdTarget::kAvx2)
+    query.is_narrow = avx2::is_narrow_query(buffer, format.code_bytes);
+#endif
   return query;
 }
 

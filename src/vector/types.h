@@ -110,6 +110,10 @@ struct QueryCode {
   /// int8 kinds: 128 * sum of the signed bytes, subtracted from u8 x s8 products.
   std::int32_t offset = 0;
   std::int32_t head_offset = 0;  ///< the same of the first head_bytes()
+  /// int8 kinds: every pair of bytes (2 i, 2 i + 1) adds up to at most 128, positive or negative,
+  /// so that its products with any two bytes of a code add up to 16 bits: one of a sign they are at
+  /// most 255 * 128 together, and of two signs alone. False: not so, or nobody asked.
+  bool is_narrow = false;
   /// Bits: codes at `data`, one behind the other; those that differ from plane i count 2^i each.
   std::uint32_t planes = 1;
 };

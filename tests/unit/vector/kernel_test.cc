@@ -23,7 +23,19 @@ struct alignas(64) Line {
   std::array<std::byte, 64> bytes;
 };
 
-enum class Fill { kRandom, kLowest, kHighest, kZero };
+enum class Fill { kRandom, kLowest, kHighest, kZero, kSmall, kPair, kWidePair, kLow, kWideLow };
+
+// Bytes (value + 128) whose neighbours add up to what two products may in 16 bits, and to one more.
+int pair_byte(Fill fill, std::size_t i) {
+  const int one_more = static_cast<int>(i % 2);
+  switch (fill) {
+    case Fill::kPair: return 128 + 64;
+    case Fill::kWidePair: return 128 + 64 + one_more;
+    case Fill::kLow: return 128 - 64;
+    case Fill::kWideLow: return 128 - 64 - one_more;
+    default: return static_cast<int>(128 - 40 + i * 37 % 81);
+  }
+}
 
 struct Sample {
   std::vector<Line> lines;
@@ -53,6 +65,7 @@ Sample make_sample(std::mt19937_64& random, CodeKind kind, std::size_t code_byte
       if (fill == Fill::kLowest) value = 0;
       if (fill == Fill::kHighest) value = 255;
       if (fill == Fill::kZero) value = is_int8(kind) ? 128 : 0;
+      if (fill >= Fill::kSmall) value = pair_byte(fill, i);
       sample.code()[i] = static_cast<std::byte>(value);
     }
   }
@@ -84,7 +97,9 @@ TEST(Kernel, AllTargetsEqualScalar) {
         for (std::size_t i = 0; i < 4; ++i) {
           samples[i] = make_sample(random, kind, code_bytes, used, i == 3 ? Fill::kRandom : fill);
         }
-        for (const Fill query_fill : {Fill::kRandom, Fill::kLowest, Fill::kHighest, Fill::kZero}) {
+        for (const Fill query_fill :
+             {Fill::kRandom, Fill::kLowest, Fill::kHighest, Fill::kZero, Fill::kSmall, Fill::kPair,
+              Fill::kWidePair, Fill::kLow, Fill::kWideLow}) {
           const Sample other = make_sample(random, kind, code_bytes, used, query_fill);
           std::vector<Line> buffer(code_bytes / 64);
           const QueryCode query =
@@ -113,6 +128,37 @@ TEST(Kernel, AllTargetsEqualScalar) {
         }
       }
     }
+  }
+}
+
+TEST(Kernel, AQueryIsNarrowUpToPairsOf128) {
+  if (supported_simd_target() < SimdTarget::kAvx2 || !NEARLITE_X86) GTEST_SKIP();
+  std::mt19937_64 random(5);
+  const CodeFormat format{CodeKind::kInt8Global, 128, 128, 0};
+  const auto is_narrow = [&](const Sample& sample) {
+    std::vector<Line> buffer(2);
+    return prepare_query(format, sample.code(), sample.info, buffer[0].bytes.data()).is_narrow;
+  };
+  for (const auto& [fill, expected] : {std::pair(Fill::kSmall, true),
+                                       {Fill::kZero, true},
+                                       {Fill::kPair, true},
+                                       {Fill::kLow, true},
+                                       {Fill::kWidePair, false},
+                                       {Fill::kWideLow, false},
+                                       {Fill::kHighest, false},
+                                       {Fill::kLowest, false}}) {
+    EXPECT_EQ(is_narrow(make_sample(random, format.kind, 128, 128, fill)), expected)
+        << static_cast<int>(fill);
+  }
+  for (std::size_t pair = 0; pair < 64; ++pair) {  // wherever it lies, and of opposite signs not
+    Sample sample = make_sample(random, format.kind, 128, 128, Fill::kZero);
+    const auto put = [&](int first, int second) {
+      sample.code()[2 * pair] = static_cast<std::byte>(128 + first);
+      sample.code()[2 * pair + 1] = static_cast<std::byte>(128 + second);
+      return is_narrow(sample);
+    };
+    EXPECT_TRUE(put(127, 1) && put(127, -128) && put(0, -128) && put(-100, -28)) << pair;
+    EXPECT_FALSE(put(127, 2) || put(2, 127) || put(-128, -1) || put(-28, -101)) << pair;
   }
 }
 
