@@ -66,6 +66,14 @@ typedef enum nearlite_element {
   NEARLITE_BIT = 4
 } nearlite_element;
 
+/* What memory holds of a vector: two bytes a component, a bit (a quarter of the memory at 384
+ * dimensions, slower, metric cosine only), or the vector itself. */
+typedef enum nearlite_quantize {
+  NEARLITE_QUANTIZE_INT8 = 0,
+  NEARLITE_QUANTIZE_BIT = 1,
+  NEARLITE_QUANTIZE_NONE = 2
+} nearlite_quantize;
+
 typedef enum nearlite_sync {
   NEARLITE_SYNC_PER_OP = 0,
   NEARLITE_SYNC_EVERY_N = 1,
@@ -102,6 +110,7 @@ typedef struct nearlite_options {
   int32_t dim;             /* of a new store; 0: must exist */
   int32_t metric;          /* nearlite_metric */
   int32_t element;         /* nearlite_element */
+  int32_t quantize;        /* nearlite_quantize */
   int32_t m;               /* 2 to 128 */
   int32_t ef_construction; /* 1 to 10,000 */
   int32_t ef_search;       /* 1 to 100,000; 0: as ef_construction */

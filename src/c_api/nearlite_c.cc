@@ -61,14 +61,16 @@ Status store_options(const nearlite_options* given, StoreOptions& options) {
                       ", got " + std::to_string(given->size) + "; nearlite_options_init() sets it");
   }
   if (given->metric < 0 || given->metric > NEARLITE_HAMMING || given->element < 0 ||
-      given->element > NEARLITE_BIT) {
-    return Status(Code::kInvalidArgument, "nearlite: options: unknown metric or element");
+      given->element > NEARLITE_BIT || given->quantize < 0 ||
+      given->quantize > NEARLITE_QUANTIZE_NONE) {
+    return Status(Code::kInvalidArgument, "nearlite: options: unknown metric, element or quantize");
   }
   if (given->name != nullptr) options.name = given->name;
   if (given->columns != nullptr) options.index.columns = given->columns;
   options.index.dim = given->dim;
   options.index.metric = static_cast<Metric>(given->metric);
   options.index.element = static_cast<Element>(given->element);
+  options.index.quantize = static_cast<Quantize>(given->quantize);
   options.index.m = given->m;
   options.index.ef_construction = given->ef_construction;
   options.index.ef_search = given->ef_search;

@@ -1,8 +1,10 @@
 """The C interface from another language: Python's ctypes, with good and bad input of every kind."""
 
+import contextlib
 import ctypes as c
 import math
 import os
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -17,8 +19,8 @@ class Options(c.Structure):
     _fields_ = [("size", c.c_size_t), ("name", c.c_char_p), ("columns", c.c_char_p)] + [
         (name, c.c_int32)
         for name in (
-            "dim", "metric", "element", "m", "ef_construction", "ef_search", "read_only", "create",
-            "busy_timeout_ms", "reader_count",
+            "dim", "metric", "element", "quantize", "m", "ef_construction", "ef_search",
+            "read_only", "create", "busy_timeout_ms", "reader_count",
         )
     ]  # fmt: skip
 
@@ -105,6 +107,21 @@ class CTypesTest(unittest.TestCase):
         size = c.c_uint64()
         self.ok(LIB.nearlite_store_size(self.store, c.byref(size)))
         return size.value
+
+    def test_quantize(self):
+        for number, name in enumerate(("int8", "bit", "none")):
+            path = os.path.join(self.folder, f"{name}.db")
+            chosen = options(dim=64, metric=0, quantize=number)
+            self.store = self.open(chosen, path.encode())
+            rows = [[math.cos(i * j) for j in range(64)] for i in range(1, 9)]
+            self.ok(LIB.nearlite_store_insert(
+                self.store, ids(*range(1, 9)), floats(*sum(rows, [])), c.c_size_t(8)))  # fmt: skip
+            self.assertEqual(self.search(floats(*rows[4]), 1), [(5, 0.0)])
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE sql LIKE '%hnsw%'")
+            self.assertIn(f"quantize={name}", sql[0])
+        self.open(options(dim=64, metric=1, quantize=1), os.path.join(self.folder, "no").encode())
+        self.fails(self.code, INVALID, "quantize=bit", "cosine")
 
     def test_writes_and_finds(self):
         self.fill()
@@ -207,6 +224,10 @@ class CTypesTest(unittest.TestCase):
             lambda: LIB.nearlite_store_open(self.path, none, c.byref(c.c_void_p())),
             lambda: LIB.nearlite_store_open(self.path, c.byref(options()), none),
             lambda: LIB.nearlite_store_open(self.path, c.byref(options(size=8)),
+                                            c.byref(c.c_void_p())),
+            lambda: LIB.nearlite_store_open(self.path, c.byref(options(quantize=3)),
+                                            c.byref(c.c_void_p())),
+            lambda: LIB.nearlite_store_open(self.path, c.byref(options(quantize=-1)),
                                             c.byref(c.c_void_p())),
             lambda: LIB.nearlite_store_open(self.path, c.byref(options(metric=5)),
                                             c.byref(c.c_void_p())),

@@ -17,6 +17,7 @@ struct Variant {
   std::size_t dim = 8;
   std::string column = "float[8] metric=l2";  // of embedding
   std::string options = ", m=4, ef_construction=40";
+  std::string content_metric = "l2";  // of indexes over external content
 };
 
 // Vectors to insert from, so that one statement can insert many.
@@ -158,7 +159,7 @@ class Maker {
                          const std::string& more = "") const {
     return "CREATE VIRTUAL TABLE " + index +
            " USING hnsw(content=documents, content_vector=v, dim=" + std::to_string(variant_.dim) +
-           ", metric=l2, sync=" + sync + variant_.options + more + ")";
+           ", metric=" + variant_.content_metric + ", sync=" + sync + variant_.options + more + ")";
   }
 
   static std::string document_sql(int first, int last) {
@@ -344,6 +345,12 @@ std::vector<Script> all_scripts(bool long_run) {
                       "float16[24] metric=cosine", ", m=3, ef_construction=30"};
   const Variant kept{"truncated journal", "PRAGMA journal_mode=TRUNCATE; PRAGMA temp_store=1", 8,
                      "bfloat16[8] metric=ip", ", m=2, ef_construction=20, quantize=none"};
+  const Variant signs{"signs",
+                      "PRAGMA journal_mode=WAL; PRAGMA cache_size=10",
+                      24,
+                      "float[24] metric=cosine",
+                      ", m=3, ef_construction=30, quantize=bit",
+                      "cosine"};
   std::vector<Script> scripts;
   const auto append = [&](const Variant& variant, const std::string& only) {
     std::vector<Script> made = Maker(variant).make();
@@ -354,6 +361,7 @@ std::vector<Script> all_scripts(bool long_run) {
   };
   append(wal, long_run ? "" : "1001101010101010010101");
   append(rollback, long_run ? "" : "0110010101010101101110");
+  append(signs, long_run ? "" : "0000000010000000000000");
   if (long_run) {
     append(coded, "");
     append(kept, "");

@@ -142,6 +142,12 @@ func TestEveryOptionArrives(t *testing.T) {
 		c.exact != 1 || c.filter != nil || c.parameters != nil || c.parameterCount != 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
+	if c, err := (Options{Quantize: QuantizeNone}).toC(); err != nil || c.quantize != 2 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	_, err = Open(filepath.Join(t.TempDir(), "l2.db"), Options{Dim: 8, Metric: L2,
+		Quantize: QuantizeBit, M: 7, EfConstruction: 33, Create: true})
+	fails(t, err, ErrInvalidArgument, "quantize=bit")
 	if milliseconds(-1) != 0 || milliseconds(math.MaxInt64) != math.MaxInt32 {
 		t.Error("a timeout out of range was not limited")
 	}
