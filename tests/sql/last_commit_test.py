@@ -57,6 +57,21 @@ class LastCommit(SqlCase):
             other.close()
 
     def test_own_changes(self):
+        self.change_all_ways()
+
+    def test_own_changes_in_every_mode(self):
+        for journal, locking in (("DELETE", "NORMAL"), ("TRUNCATE", "NORMAL"),
+                                 ("PERSIST", "EXCLUSIVE"), ("MEMORY", "EXCLUSIVE"),
+                                 ("WAL", "EXCLUSIVE"), ("WAL", "NORMAL")):  # fmt: skip
+            with self.subTest(journal=journal, locking=locking):
+                self.db.run(f"PRAGMA journal_mode = {journal}")
+                self.db.run(f"PRAGMA locking_mode = {locking}")
+                self.change_all_ways()
+                self.db.run("DELETE FROM t WHERE rowid >= 100")
+                self.rows = {rowid for rowid in self.rows if rowid < 100}
+                self.check()
+
+    def change_all_ways(self):
         before = set(self.rows)
         self.db.run("BEGIN")
         self.check()  # reads as of the last commit, and nothing is written yet
