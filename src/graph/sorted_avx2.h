@@ -30,6 +30,11 @@ NEARLITE_ALWAYS_INLINE __m256i widen(const std::uint32_t four[4]) {
   return _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(four)));
 }
 
+/// Four times key << 32 | id << 1.
+NEARLITE_ALWAYS_INLINE __m256i pack_four(const std::uint32_t keys[4], const std::uint32_t ids[4]) {
+  return _mm256_or_si256(_mm256_slli_epi64(widen(keys), 32), _mm256_slli_epi64(widen(ids), 1));
+}
+
 /// By a mask of four 64-bit lanes: the 32-bit lanes that bring them together, a byte each.
 inline constexpr std::uint64_t kTogether[16] = {
     0,           0x0100,           0x0302,           0x0302'0100,
@@ -42,8 +47,7 @@ NEARLITE_ALWAYS_INLINE std::uint32_t append_less(const std::uint32_t keys[4],
                                                  const std::uint32_t ids[4], std::size_t count,
                                                  std::uint64_t bound, std::uint64_t* out,
                                                  std::uint32_t size) {
-  const __m256i packed =
-      _mm256_or_si256(_mm256_slli_epi64(widen(keys), 32), _mm256_slli_epi64(widen(ids), 1));
+  const __m256i packed = pack_four(keys, ids);
   const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
   const __m256i limit = _mm256_xor_si256(_mm256_set1_epi64x(static_cast<long long>(bound)), sign);
   const __m256i is_less = _mm256_cmpgt_epi64(limit, _mm256_xor_si256(packed, sign));

@@ -2,7 +2,7 @@
 // it only where the AVX-512 region is wanted.
 #pragma once
 
-#include "graph/sorted_scalar.h"
+#include "graph/sorted_avx2.h"
 
 #if NEARLITE_X86
 #include <immintrin.h>
@@ -17,16 +17,11 @@ NEARLITE_ALWAYS_INLINE std::uint32_t count_less(const std::uint64_t* eight, std:
   return static_cast<std::uint32_t>(__builtin_popcount(less));
 }
 
-NEARLITE_ALWAYS_INLINE __m256i widen(const std::uint32_t four[4]) {
-  return _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(four)));
-}
-
 NEARLITE_ALWAYS_INLINE std::uint32_t append_less(const std::uint32_t keys[4],
                                                  const std::uint32_t ids[4], std::size_t count,
                                                  std::uint64_t bound, std::uint64_t* out,
                                                  std::uint32_t size) {
-  const __m256i packed =
-      _mm256_or_si256(_mm256_slli_epi64(widen(keys), 32), _mm256_slli_epi64(widen(ids), 1));
+  const __m256i packed = avx2::pack_four(keys, ids);
   const __m256i limit = _mm256_set1_epi64x(static_cast<long long>(bound));
   const auto wanted = static_cast<__mmask8>((1U << count) - 1);
   const __mmask8 less = _mm256_mask_cmplt_epu64_mask(wanted, packed, limit);
