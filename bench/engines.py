@@ -111,6 +111,7 @@ class Engine:
 NEARLITE = Engine("nearlite", "nearlite")
 NEARLITE_MAPPED = Engine("nearlite-mapped", "nearlite", shares_index_of="nearlite",
                          pragmas="PRAGMA mmap_size = 17179869184;")
+NEARLITE_BEGUN = Engine("nearlite-begun", "nearlite", shares_index_of="nearlite", pragmas="BEGIN;")
 NEARLITE_BIT = Engine("nearlite-bit", "nearlite", options="quantize=bit")
 HNSWLIB = Engine("hnswlib", "hnswlib")
 NEARLITE_AVX2 = Engine("nearlite-avx2", "nearlite", "avx2", "nearlite")
